@@ -1,0 +1,139 @@
+"""One way to ask an HTTP server: bounded in time, size and tries, with errors a person can read.
+
+Tries are repeated with jitter and honour `Retry-After` up to `RETRY_AFTER_LIMIT`; a longer wish is raised
+as `RateLimited` so that the caller can come back later instead of holding a connection.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from blocks.errors import (
+    BadAnswer,
+    DrayageError,
+    NotFound,
+    RateLimited,
+    Retryable,
+    Terminal,
+    Unauthorized,
+    Unavailable,
+    Unreachable,
+)
+
+RETRY_AFTER_LIMIT = 20.0
+"""Seconds we wait inside one call when a server names a time."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one call: seconds per try, number of tries, and bytes of an answer."""
+
+    timeout: float = 15.0
+    attempts: int = 3
+    max_bytes: int = 8 * 1024 * 1024
+
+
+@asynccontextmanager
+async def client(*, insecure: bool = False) -> AsyncIterator[httpx.AsyncClient]:
+    """Open a client that follows redirects; `insecure` skips TLS verification, as a subscription may ask."""
+    async with httpx.AsyncClient(follow_redirects=True, verify=not insecure) as opened:
+        yield opened
+
+
+async def request(
+    http: httpx.AsyncClient,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    limits: Limits = Limits(),
+    accept_errors: tuple[int, ...] = (),
+    **options: Any,
+) -> httpx.Response:
+    """Ask and return a read response with a 2xx status, or one of `accept_errors`.
+
+    Raises the leaf of `blocks.errors` that fits. Only `Retryable` ones are tried again.
+    """
+    for attempt in range(1, limits.attempts + 1):
+        try:
+            response = await _once(http, method, url, headers or {}, limits, options)
+            if response.is_success or response.status_code in accept_errors:
+                return response
+            raise _error(method, url, response)
+        except Retryable as error:
+            pause = _pause(error, attempt)
+            if attempt == limits.attempts or pause > RETRY_AFTER_LIMIT:
+                raise
+            await asyncio.sleep(pause)
+    raise AssertionError("unreachable: attempts is at least 1")
+
+
+async def _once(
+    http: httpx.AsyncClient,
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    limits: Limits,
+    options: dict[str, Any],
+) -> httpx.Response:
+    try:
+        async with asyncio.timeout(limits.timeout):
+            async with http.stream(method, url, headers=dict(headers), timeout=limits.timeout, **options) as answer:
+                body = bytearray()
+                async for chunk in answer.aiter_bytes():
+                    body += chunk
+                    if len(body) > limits.max_bytes:
+                        raise BadAnswer(f"{method} {url} answered more than {limits.max_bytes} bytes, the limit")
+                return _decoded(answer, bytes(body))
+    except TimeoutError:
+        raise Unreachable(f"{method} {url} gave no answer within {limits.timeout:g} s") from None
+    except httpx.InvalidURL as error:
+        raise Terminal(f"{url!r} is not a URL: {error}") from None
+    except httpx.HTTPError as error:
+        raise Unreachable(f"{method} {url} failed: {str(error) or type(error).__name__}") from None
+
+
+def _decoded(answer: httpx.Response, body: bytes) -> httpx.Response:
+    """Rebuild a response whose body is already read and decoded."""
+    dropped = {"content-encoding", "content-length", "transfer-encoding"}
+    headers = [(name, value) for name, value in answer.headers.multi_items() if name not in dropped]
+    return httpx.Response(answer.status_code, headers=headers, content=body, request=answer.request)
+
+
+def _error(method: str, url: str, response: httpx.Response) -> DrayageError:
+    status = response.status_code
+    said = f"{method} {url} answered {status} {response.reason_phrase}"
+    if status in (401, 403):
+        return Unauthorized(f"{said}: check the credentials for this repository")
+    if status == 404:
+        return NotFound(said)
+    after = retry_after(response.headers, datetime.now(UTC))
+    if status == 429:
+        return RateLimited(f"{said}: too many requests", after)
+    if status >= 500:
+        return Unavailable(said, after)
+    return Terminal(said)
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Read `Retry-After` as seconds from now, whether it holds seconds or a date; None when absent or garbage."""
+    value = headers.get("retry-after", "").strip()
+    if value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
+    except (TypeError, ValueError):
+        return None
+
+
+def _pause(error: Retryable, attempt: int) -> float:
+    """Exponential with full jitter, never shorter than what the server asked for. Unit: seconds."""
+    jitter = random.uniform(0.1, 0.4 * 2**attempt)  # noqa: S311  not a secret
+    return (error.retry_after or 0.0) + jitter

@@ -1,0 +1,86 @@
+"""What the outside world hands back: plain frozen records, with no behaviour and no imports of ours."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a repository asks for, and under which name people know it.
+
+    `name` may be logged, the other fields never; they are kept out of the repr.
+    """
+
+    name: str
+    username: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Platform:
+    """`os/architecture[/variant]` of a container image."""
+
+    os: str
+    architecture: str
+    variant: str = ""
+
+
+@dataclass(frozen=True)
+class ImageDetails:
+    """What the manifest and config of one digest say.
+
+    `platforms` is empty for a plain image whose config names none; `created_at` is None when the image
+    does not say.
+    """
+
+    digest: str
+    created_at: datetime | None = None
+    annotations: dict[str, str] = field(default_factory=dict)
+    platforms: tuple[Platform, ...] = ()
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One commit of a branch; `subject` is the first line of its message, `paths` what it changed."""
+
+    id: str
+    committed_at: datetime
+    author: str
+    committer: str
+    subject: str
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tag:
+    """One Git tag and the commit it points at; `tagger` and `annotation` only for annotated tags."""
+
+    name: str
+    commit_id: str
+    created_at: datetime
+    author: str
+    committer: str
+    subject: str
+    tagger: str = ""
+    annotation: str = ""
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One answer of a metric provider.
+
+    `value` is what conditions see as `result`: a number, a list of numbers, or JSON; None when the
+    provider had no data.
+    """
+
+    value: Any
+    taken_at: datetime
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+Application = dict[str, Any]
+"""An Argo CD Application as the Kubernetes API returns it."""
+
+Health = Literal["Healthy", "Progressing", "Degraded", "Suspended", "Missing", "Unknown", ""]

@@ -1,0 +1,93 @@
+"""What a step says when it returns, and what it is given to work with."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from blocks.errors import Invalid
+from blocks.records import Credentials
+
+Outputs = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Succeeded:
+    """The step did its work."""
+
+    outputs: Outputs = field(default_factory=dict)
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """There was nothing to do; later steps still find the outputs."""
+
+    message: str
+    outputs: Outputs = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Not yet: ask again in `again_in` seconds. Kargo calls this Running. `outputs` are kept for the next attempt."""
+
+    message: str
+    again_in: float = 2.0
+    outputs: Outputs = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The world said no. Final unless `terminal` is False, which counts as waiting (Kargo: failed without error)."""
+
+    message: str
+    terminal: bool = True
+    outputs: Outputs = field(default_factory=dict)
+
+
+StepResult = Succeeded | Skipped | Waiting | Failed
+
+
+class CredentialsFor(Protocol):
+    """Looks up what opens a repository: `await find("git", repo_url)`; None means anonymous."""
+
+    def __call__(self, cred_type: str, repo_url: str) -> Awaitable[Credentials | None]:
+        """Return the first credentials that match, exact before regex, project before shared."""
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """Everything a step may use. Nothing here knows Prefect.
+
+    `work_dir` is the promotion's own directory; `previous` is this step's output from an earlier attempt or
+    an earlier worker, so that a step can attach to what it made; `started_at` is when the step first
+    started, the same on every attempt, so that whatever it makes is the same too. `images`, `commits` and
+    `charts` are the contents of the Freight collection, each with its `origin` (a Warehouse name) added.
+    `requested` lists the names of the Warehouses the Stage asks for, in order.
+    """
+
+    work_dir: Path
+    project: str
+    stage: str
+    promotion: str
+    alias: str
+    actor: str
+    started_at: datetime
+    credentials: CredentialsFor
+    git: Any = None
+    argocd: Callable[[], Awaitable[Any]] | None = None
+    previous: Outputs = field(default_factory=dict)
+    trailers: dict[str, str] = field(default_factory=dict)
+    images: list[dict[str, Any]] = field(default_factory=list)
+    commits: list[dict[str, Any]] = field(default_factory=list)
+    charts: list[dict[str, Any]] = field(default_factory=list)
+    requested: list[str] = field(default_factory=list)
+
+    def path(self, relative: str) -> Path:
+        """Resolve a path of a config inside the working directory, symlinks included. Raises Invalid outside it."""
+        root = self.work_dir.resolve()
+        resolved = (root / relative).resolve()
+        if resolved != root and root not in resolved.parents:
+            raise Invalid(f"path {relative!r} leads outside the promotion's working directory")
+        return resolved

@@ -1,0 +1,16 @@
+"""The table of step kinds. A step module is named for its kind and has this shape:
+
+    class Config(Model)                  its settings, validated after evaluation, unknown keys refused
+    run(config, ctx) -> StepResult       `async def`, or a plain function that is run in a thread
+    OUTWARD: bool                        whether it changes anything outside the working directory
+    TIMEOUT: float                       optional, seconds; the default of `retry.timeout`
+    restore(config, ctx, outputs)        optional, async; rebuilds this step's share of a lost working
+                                         directory from its recorded outputs. Without it, a step that is
+                                         not OUTWARD is run again and an OUTWARD one left out.
+
+Every `run` is start-or-attach: run twice, it finds what the first run made.
+"""
+
+from types import ModuleType
+
+STEPS: dict[str, ModuleType] = {}
