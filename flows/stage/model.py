@@ -113,6 +113,13 @@ class MatchExpression(Model):
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(description="How to compare.")
     values: list[str] = Field(default_factory=list, description="Values for In and NotIn.")
 
+    @model_validator(mode="after")
+    def _values_where_they_belong(self) -> Self:
+        if bool(self.values) != (self.operator in ("In", "NotIn")):
+            needs = "must not have" if self.values else "needs"
+            raise ValueError(f"operator {self.operator} on label {self.key!r} {needs} 'values'")
+        return self
+
 
 class StageSelector(Model):
     """Which Stages a policy is about; all criteria must hold."""

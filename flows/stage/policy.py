@@ -1,0 +1,41 @@
+"""What the policies about Stages say of one Stage: does it promote by itself, and whom must it ask?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from flows.stage.model import Approval, PromotionPolicy, StagePolicySpec
+from flows.stage.selector import Labels, selects
+
+
+@dataclass(frozen=True)
+class PolicyVerdict:
+    """Whether a Stage promotes by itself, and which policy of the list says so; None when none is about it."""
+
+    enabled: bool
+    matched_index: int | None = None
+
+
+def auto_promotion(policies: Iterable[PromotionPolicy], stage_name: str, labels: Labels) -> PolicyVerdict:
+    """Find the first policy that is about a Stage; later ones are not looked at. No policy means no.
+
+    Raises Invalid when a policy on the way cannot be evaluated.
+    """
+    for index, policy in enumerate(policies):
+        if _about(policy, stage_name, labels):
+            return PolicyVerdict(policy.auto_promotion_enabled, index)
+    return PolicyVerdict(enabled=False)
+
+
+def approval_for(policies: Iterable[StagePolicySpec], stage_name: str, labels: Labels) -> Approval | None:
+    """The strictest approval asked for by any policy about a Stage, the one with the most people; None when none is.
+
+    Raises Invalid when a policy cannot be evaluated.
+    """
+    asked = [each.approval for each in policies if each.approval and selects(each.stage_selector, stage_name, labels)]
+    return max(asked, key=lambda approval: approval.min_approvals, default=None)
+
+
+def _about(policy: PromotionPolicy, stage_name: str, labels: Labels) -> bool:
+    if policy.stage_selector is None:
+        return policy.stage == stage_name
+    return selects(policy.stage_selector, stage_name, labels)

@@ -1,0 +1,1 @@
+"""Tests of Stages and the policies about them."""
