@@ -11,6 +11,9 @@ from blocks.records import Credentials
 
 Outputs = dict[str, Any]
 
+HEALTH_CHECKS = "_healthChecks"
+"""Output under which a step leaves its health checks; the engine keeps them with the promotion and strips the key."""
+
 
 @dataclass(frozen=True)
 class Succeeded:

@@ -13,4 +13,9 @@ Every `run` is start-or-attach: run twice, it finds what the first run made.
 
 from types import ModuleType
 
-STEPS: dict[str, ModuleType] = {}
+from flows.promotion.steps import argocd_update, argocd_wait
+
+STEPS: dict[str, ModuleType] = {
+    "argocd-update": argocd_update,
+    "argocd-wait": argocd_wait,
+}

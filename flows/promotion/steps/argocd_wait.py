@@ -1,0 +1,28 @@
+"""argocd-wait: wait until Applications are healthy, synced, suspended, ..."""
+
+from flows.promotion.argocd.gather import cluster, gather, named, next_look, refresh
+from flows.promotion.argocd.wait import WaitConfig, decide_wait
+from flows.promotion.result import StepContext, StepResult, Succeeded, Waiting
+
+OUTWARD = True
+TIMEOUT = 300.0
+
+Config = WaitConfig
+
+
+async def run(config: WaitConfig, ctx: StepContext) -> StepResult:
+    """Look once at all Applications; those whose health may be old are refreshed.
+
+    Raises Terminal for an Application that became Degraded or cannot be compared, Retryable for a missing one.
+    """
+    argocd = await cluster(ctx)
+    applications = await gather(argocd, config.apps)
+    decision = decide_wait(config, applications, ctx.previous.get("healthStatus", {}), argocd.namespace)
+    await refresh(argocd, decision.refresh)
+    if decision.error:
+        raise decision.error
+    outputs = {"apps": named(decision.applications), "healthStatus": decision.health}
+    if decision.waiting_for:
+        again_in, looks = next_look(ctx)
+        return Waiting("; ".join(decision.waiting_for), again_in, outputs | {"looks": looks})
+    return Succeeded(outputs, "all Applications are as wished")
