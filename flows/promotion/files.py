@@ -1,0 +1,38 @@
+"""Reads and writes files of the working directory: bounded, and whole or not at all."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from blocks.errors import Invalid, NotFound
+from flows.promotion.result import StepContext
+
+LARGEST = 16 * 1024 * 1024
+"""Bytes of the largest file a step reads into memory."""
+
+
+def read_text(ctx: StepContext, relative: str) -> str:
+    """Read a UTF-8 file of the working directory. Raises NotFound, or Invalid when it is too large or no text."""
+    path = ctx.path(relative)
+    if not path.is_file():
+        raise NotFound(f"there is no file {relative!r} in the promotion's working directory")
+    if path.stat().st_size > LARGEST:
+        raise Invalid(f"file {relative!r} is larger than {LARGEST} bytes, the limit")
+    try:
+        return path.read_bytes().decode()
+    except UnicodeDecodeError:
+        raise Invalid(f"file {relative!r} is not UTF-8 text") from None
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace or make a file in one move, so that nobody sees half of it; an existing file keeps its mode."""
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".drayage-")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+        Path(temporary).chmod(mode)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
