@@ -1,0 +1,57 @@
+"""What a database failure means to a caller: which of our errors, in which words."""
+
+import sqlalchemy.exc as exc
+
+from blocks.errors import Conflict, DrayageError, NotFound, Unauthorized, Unavailable, Unreachable
+
+FAILURES = (exc.SQLAlchemyError, OSError, TimeoutError)
+"""What the drivers raise."""
+
+_BY_STATE: dict[str, tuple[type[DrayageError], str]] = {
+    "40001": (Conflict, "another transaction changed the same rows; try again"),
+    "40P01": (Conflict, "another transaction held what this one needed; try again"),
+    "55P03": (Conflict, "a lock was not given in time; try again"),
+    "23505": (Conflict, "another transaction was faster; look again and retry"),
+    "28P01": (Unauthorized, "the password was not accepted; correct the ledger's URL"),
+    "28000": (Unauthorized, "the user was not accepted; correct the ledger's URL"),
+    "3D000": (NotFound, "the database does not exist; create it or correct the ledger's URL"),
+    "53300": (Unavailable, "the server has no free connection; try later or raise its max_connections"),
+    "57P03": (Unavailable, "the server is starting up or shutting down; try again"),
+}
+
+
+def translate(error: BaseException, where: str) -> DrayageError | None:
+    """Return our error for a driver's, or None when it is a fault of ours that must surface as it is.
+
+    `where` names the database without its credentials.
+    """
+    if isinstance(error, exc.DBAPIError):
+        return _of_driver(error, where)
+    if isinstance(error, exc.TimeoutError):
+        return Unavailable(f"asked {where} for a connection; all were busy for too long; try again")
+    if isinstance(error, exc.SQLAlchemyError):
+        return None
+    if isinstance(error, TimeoutError | OSError):
+        return Unreachable(f"tried to reach {where}; no answer ({_short(error)}); check that it runs")
+    return None
+
+
+def _of_driver(error: exc.DBAPIError, where: str) -> DrayageError | None:
+    known = _BY_STATE.get(state := str(getattr(error.orig, "sqlstate", None) or ""))
+    if known:
+        kind, sentence = known
+        return kind(f"asked {where}; {sentence}")
+    text = str(error.orig)
+    if "database is locked" in text or "database table is locked" in text:
+        return Conflict(f"waited to write to {where}; another writer kept it locked; try again")
+    if "UNIQUE constraint failed" in text:
+        return Conflict(f"asked {where}; another transaction was faster; look again and retry")
+    if "unable to open database file" in text:
+        return NotFound(f"tried to open {where}; the file cannot be opened; check the folder and its permissions")
+    if error.connection_invalidated or state.startswith(("08", "57P")) or isinstance(error, exc.InterfaceError):
+        return Unreachable(f"asked {where}; the connection broke; check that it runs and try again")
+    return None
+
+
+def _short(error: BaseException) -> str:
+    return type(error).__name__ if isinstance(error, TimeoutError) else error.__class__.__name__

@@ -1,0 +1,104 @@
+"""Promotions: creating and finding them."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from blocks.errors import Conflict
+from blocks.ledger import rows
+from blocks.ledger.part import Part
+from blocks.ledger.promotion_rows import OPEN, all_promotions, locked, named, write_promotion_event
+from blocks.ledger.records import Phase, PromotionRecord
+from blocks.ledger.tables import promotions
+
+
+class PromotionQueries(Part):
+    """Start-or-attach creation, and lists with limits."""
+
+    async def create(self, record: PromotionRecord) -> PromotionRecord:
+        """Keep a new promotion; one of the same name or the same flow run is returned as it is."""
+        async with self._database.write() as connection:
+            adding = rows.insert(connection, promotions).values(rows.values(record)).on_conflict_do_nothing()
+            if not await rows.changed(connection, adding):
+                return await _twin(connection, record)
+            message = f"{record.actor} asked to promote Freight {record.freight!r} to Stage {record.stage!r}"
+            await write_promotion_event(connection, record, "Created", record.actor, message, record.created_at)
+            return record
+
+    async def get(self, project: str, name: str) -> PromotionRecord | None:
+        """Return one promotion, or None."""
+        return await self._first(all_promotions().where(named(project, name)))
+
+    async def by_flow_run(self, flow_run_id: str) -> PromotionRecord | None:
+        """Return the promotion a flow run works for, or None."""
+        return await self._first(all_promotions().where(promotions.c.flow_run_id == flow_run_id))
+
+    async def open(self, project: str | None = None, limit: int = 1_000) -> Sequence[PromotionRecord]:
+        """Return pending and running promotions, oldest first, of one project where given."""
+        query = all_promotions().where(promotions.c.phase.in_(OPEN))
+        if project is not None:
+            query = query.where(promotions.c.project == project)
+        return await self._every(query.order_by(promotions.c.created_at, promotions.c.name).limit(limit))
+
+    async def latest_for(self, project: str, stage: str, freight: str) -> PromotionRecord | None:
+        """Return the newest promotion of a Freight to a Stage, whatever became of it."""
+        return (await self.latest_by_freight(project, stage, [freight])).get(freight)
+
+    async def latest_by_freight(self, project: str, stage: str, freights: Sequence[str]) -> dict[str, PromotionRecord]:
+        """Return by Freight its newest promotion to a Stage; Freight never promoted there is left out."""
+        rank = sa.func.row_number().over(partition_by=promotions.c.freight, order_by=_newest())
+        found: dict[str, PromotionRecord] = {}
+        for batch in rows.batches(freights):
+            ranked = sa.select(promotions.c.name, rank.label("rank")).where(
+                promotions.c.project == project, promotions.c.stage == stage, promotions.c.freight.in_(batch)
+            )
+            newest = ranked.subquery()
+            query = all_promotions().join(newest, newest.c.name == promotions.c.name)
+            query = query.where(promotions.c.project == project, newest.c.rank == 1)
+            found |= {record.freight: record for record in await self._every(query)}
+        return found
+
+    async def attach_run(self, project: str, name: str, flow_run_id: str) -> PromotionRecord:
+        """Say which flow run works for a promotion. Raises Conflict when that run works for another one."""
+        async with self._database.write() as connection:
+            record = await locked(connection, project, name)
+            await connection.execute(sa.update(promotions).where(named(project, name)).values(flow_run_id=flow_run_id))
+            return replace(record, flow_run_id=flow_run_id)
+
+    async def list(
+        self,
+        project: str,
+        stage: str | None = None,
+        phases: Collection[Phase] | None = None,
+        limit: int = 100,
+    ) -> Sequence[PromotionRecord]:
+        """Return promotions of a project, newest first, of one Stage or some phases where given."""
+        query = all_promotions().where(promotions.c.project == project)
+        if stage is not None:
+            query = query.where(promotions.c.stage == stage)
+        if phases is not None:
+            query = query.where(promotions.c.phase.in_(phases))
+        return await self._every(query.order_by(*_newest()).limit(limit))
+
+    async def _first(self, query: sa.Select[Any]) -> PromotionRecord | None:
+        async with self._database.read() as connection:
+            return await rows.first(connection, PromotionRecord, query)
+
+    async def _every(self, query: sa.Select[Any]) -> Sequence[PromotionRecord]:
+        async with self._database.read() as connection:
+            return await rows.every(connection, PromotionRecord, query)
+
+
+def _newest() -> tuple[sa.ColumnElement[Any], ...]:
+    return promotions.c.created_at.desc(), promotions.c.name.desc()
+
+
+async def _twin(connection: AsyncConnection, record: PromotionRecord) -> PromotionRecord:
+    same_run = sa.and_(promotions.c.flow_run_id.is_not(None), promotions.c.flow_run_id == record.flow_run_id)
+    same = sa.or_(named(record.project, record.name), same_run)
+    if found := await rows.first(connection, PromotionRecord, all_promotions().where(same)):
+        return found
+    raise Conflict(f"could not create Promotion {record.name!r}: another one of its Stage runs; create it Pending")

@@ -1,0 +1,52 @@
+"""Promotions as rows: what the parts of a promotion's life share."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from blocks.errors import Conflict, NotFound
+from blocks.ledger import rows
+from blocks.ledger.audit import write_event
+from blocks.ledger.records import AuditEvent, Phase, PromotionRecord
+from blocks.ledger.tables import promotions
+
+OPEN = (Phase.PENDING, Phase.RUNNING)
+
+
+def all_promotions() -> sa.Select[Any]:
+    """Select promotions as records."""
+    return sa.select(*rows.columns(promotions, PromotionRecord))
+
+
+def named(project: str, name: str) -> sa.ColumnElement[bool]:
+    """One promotion."""
+    return sa.and_(promotions.c.project == project, promotions.c.name == name)
+
+
+async def locked(connection: AsyncConnection, project: str, name: str) -> PromotionRecord:
+    """Return a promotion that nobody else can change until the transaction ends. Raises NotFound without it."""
+    query = all_promotions().where(named(project, name)).with_for_update()
+    if record := await rows.first(connection, PromotionRecord, query):
+        return record
+    raise NotFound(f"project {project!r} has no Promotion {name!r}; list what there is with: drayage get promotions")
+
+
+async def fenced(connection: AsyncConnection, project: str, name: str, owner: str) -> PromotionRecord:
+    """Return a locked promotion that this owner runs. Raises Conflict when it is another's, or over."""
+    record = await locked(connection, project, name)
+    if record.phase is not Phase.RUNNING:
+        raise Conflict(f"{owner!r} wrote to Promotion {name!r}, which is {record.phase} by now; stop working on it")
+    if record.owner != owner:
+        raise Conflict(f"{owner!r} wrote to Promotion {name!r}, which {record.owner!r} took over; stop working on it")
+    return record
+
+
+async def write_promotion_event(
+    connection: AsyncConnection, record: PromotionRecord, verb: str, actor: str, message: str, at: datetime
+) -> None:
+    """Add `Promotion<verb>` to the trail."""
+    data = {"stage": record.stage, "freight": record.freight, "origin": record.origin, "reason": record.reason}
+    subject = f"Promotion/{record.name}"
+    await write_event(connection, AuditEvent(record.project, f"Promotion{verb}", subject, actor, message, at, data))

@@ -1,0 +1,131 @@
+"""What Stages hold, what is approved for them, and what people hold there."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from blocks.ledger import holds as hold_rules
+from blocks.ledger import rows
+from blocks.ledger.audit import write_event
+from blocks.ledger.part import Part
+from blocks.ledger.records import AuditEvent, Hold, Standing, Visit
+from blocks.ledger.standings import standings_of
+from blocks.ledger.tables import approvals, holds, visits
+from blocks.ledger.visits import all_visits, in_stage, leave, mark_verified, open_visits
+
+CURRENT_LIMIT = 100_000
+"""Open visits read at once: origins times Stages of one project."""
+
+
+class Stages(Part):
+    """Visits, approvals and holds by Stage."""
+
+    async def standings(self, project: str, freight_names: Sequence[str]) -> dict[str, Standing]:
+        """Return where each Freight stands, by its name: verified, approved, currently in.
+
+        The longest soak is that of the longest completed stay at whose end the Freight was verified.
+        """
+        async with self._database.read() as connection:
+            return await standings_of(connection, project, freight_names)
+
+    async def current(self, project: str, stage: str) -> dict[str, Visit]:
+        """Return what a Stage holds now, by origin."""
+        query = all_visits().where(in_stage(project, stage), visits.c.left_at.is_(None))
+        async with self._database.read() as connection:
+            return {visit.origin: visit for visit in await rows.every(connection, Visit, query)}
+
+    async def currents(self, project: str) -> dict[str, dict[str, Visit]]:
+        """Return what every Stage of a project holds now, by Stage and origin; empty Stages are left out."""
+        query = all_visits().where(visits.c.project == project, visits.c.left_at.is_(None)).limit(CURRENT_LIMIT)
+        found: dict[str, dict[str, Visit]] = {}
+        async with self._database.read() as connection:
+            for visit in await rows.every(connection, Visit, query):
+                found.setdefault(visit.stage, {})[visit.origin] = visit
+        return found
+
+    async def visits(self, project: str, stage: str, limit: int = 100) -> list[Visit]:
+        """Return the stays in a Stage, newest first."""
+        query = all_visits().where(in_stage(project, stage)).order_by(visits.c.id.desc()).limit(limit)
+        async with self._database.read() as connection:
+            return await rows.every(connection, Visit, query)
+
+    async def approve(self, project: str, stage: str, freight: str, actor: str, now: datetime) -> bool:
+        """Approve a Freight for a Stage; False when it already was."""
+        line = {"project": project, "freight": freight, "stage": stage, "actor": actor, "approved_at": now}
+        async with self._database.write() as connection:
+            adding = rows.insert(connection, approvals).values(line).on_conflict_do_nothing()
+            if not await rows.changed(connection, adding):
+                return False
+            message = f"Freight {freight!r} was approved for Stage {stage!r}"
+            await write_event(connection, _event("FreightApproved", project, stage, freight, actor, message, now))
+            return True
+
+    async def mark_verified(
+        self, project: str, stage: str, collection: Mapping[str, str], actor: str, message: str, now: datetime
+    ) -> list[str]:
+        """Mark a collection verified where a Stage asks for no verification; returns the Freight newly marked."""
+        async with self._database.write() as connection:
+            marked = await mark_verified(connection, project, stage, collection, now)
+            for freight in marked:
+                event = _event("FreightVerificationSucceeded", project, stage, freight, actor, message, now)
+                await write_event(connection, event)
+            return marked
+
+    async def pass_through(
+        self, project: str, stage: str, freight: str, origin: str, now: datetime, actor: str = "controller:advance"
+    ) -> bool:
+        """Mark a Freight verified in a control-flow Stage by a visit of no length; False when it already was."""
+        line = {"project": project, "stage": stage, "freight": freight, "origin": origin, "promotion": ""}
+        at_once = {"entered_at": now, "verified_at": now, "left_at": now}
+        async with self._database.write() as connection:
+            adding = rows.insert(connection, visits).values(line | at_once).on_conflict_do_nothing()
+            if not await rows.changed(connection, adding):
+                return False
+            message = f"Freight {freight!r} passed the control-flow Stage {stage!r}"
+            await write_event(
+                connection, _event("FreightVerificationSucceeded", project, stage, freight, actor, message, now)
+            )
+            return True
+
+    async def leave(self, project: str, stage: str, origins: Collection[str], now: datetime) -> None:
+        """End the stays of origins a Stage no longer requests, and lift their holds."""
+        async with self._database.write() as connection:
+            for origin, visit in (await open_visits(connection, project, stage)).items():
+                if origin in origins:
+                    await leave(connection, visit, now)
+            for origin in origins:
+                await hold_rules.lift(connection, project, stage, origin)
+
+    async def remove(self, project: str, stage: str, now: datetime) -> None:
+        """Forget a deleted Stage: marks, approvals and holds go, visits stay as closed history."""
+        async with self._database.write() as connection:
+            for visit in (await open_visits(connection, project, stage)).values():
+                await leave(connection, visit, now)
+            gone = sa.update(visits).where(in_stage(project, stage), visits.c.removed_at.is_(None))
+            await connection.execute(gone.values(removed_at=now))
+            for table in (approvals, holds):
+                here = sa.and_(table.c.project == project, table.c.stage == stage)
+                await connection.execute(sa.delete(table).where(here))
+
+    async def holds(self, project: str, limit: int = 10_000) -> list[Hold]:
+        """Return the holds of a project."""
+        query = sa.select(*rows.columns(holds, Hold)).where(holds.c.project == project)
+        async with self._database.read() as connection:
+            return await rows.every(connection, Hold, query.order_by(holds.c.stage, holds.c.origin).limit(limit))
+
+    async def clear_hold(self, project: str, stage: str, origin: str, actor: str, now: datetime) -> bool:
+        """Lift a hold; False when there was none."""
+        async with self._database.write() as connection:
+            if not await hold_rules.lift(connection, project, stage, origin):
+                return False
+            message = f"the hold on {origin} in Stage {stage!r} was lifted"
+            subject, data = f"Stage/{stage}", {"stage": stage, "origin": origin}
+            event = AuditEvent(project, "AutoPromotionHoldLifted", subject, actor, message, now, data)
+            await write_event(connection, event)
+            return True
+
+
+def _event(type: str, project: str, stage: str, freight: str, actor: str, message: str, now: datetime) -> AuditEvent:
+    data = {"stage": stage, "freight": freight}
+    return AuditEvent(project, type, f"Freight/{freight}", actor, message, now, data)

@@ -1,0 +1,284 @@
+"""The ledger's tables. `migrations` builds them; a test holds that both agree."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from blocks.ledger.column_types import Choice, Utc, Words
+from blocks.ledger.records import Phase, StepStatus, VerificationPhase
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+def _key(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.String, primary_key=True)
+
+
+def _name(name: str, index: bool = False) -> sa.Column[str]:
+    return sa.Column(name, sa.String, nullable=False, index=index)
+
+
+def _words(name: str) -> sa.Column[str]:
+    return sa.Column(name, Words, nullable=False)
+
+
+def _time(name: str, nullable: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, Utc, nullable=nullable)
+
+
+def _number(name: str) -> sa.Column[int]:
+    return sa.Column(name, sa.Integer, nullable=False)
+
+
+def _flag(name: str) -> sa.Column[bool]:
+    return sa.Column(name, sa.Boolean, nullable=False)
+
+
+def _json(name: str) -> sa.Column[Any]:
+    return sa.Column(name, sa.JSON, nullable=False)
+
+
+def _serial() -> sa.Column[int]:
+    wide = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+    return sa.Column("id", wide, primary_key=True, autoincrement=True)
+
+
+def _only(name: str, *columns: Any, where: str) -> sa.Index:
+    """A unique index over the rows a condition names."""
+    return sa.Index(name, *columns, unique=True, postgresql_where=sa.text(where), sqlite_where=sa.text(where))
+
+
+definitions = sa.Table(
+    "definitions",
+    metadata,
+    _key("kind"),
+    _key("project"),
+    _key("name"),
+    _json("manifest"),
+    _number("generation"),
+    _time("created_at"),
+    _time("updated_at"),
+    sa.Index("ix_definitions_project_kind_name", "project", "kind", "name"),
+)
+
+definition_history = sa.Table(
+    "definition_history",
+    metadata,
+    _serial(),
+    _name("kind"),
+    _name("project"),
+    _name("name"),
+    _json("manifest"),
+    _number("generation"),
+    _flag("deleted"),
+    _name("actor"),
+    _time("at"),
+    sa.Index("ix_definition_history_kind_project_name_id", "kind", "project", "name", "id"),
+    sqlite_autoincrement=True,
+)
+
+warehouses = sa.Table(
+    "warehouses",
+    metadata,
+    _key("project"),
+    _key("name"),
+    _number("observed_generation"),
+    _time("discovered_at", nullable=True),
+    _json("discovered"),
+    _json("conditions"),
+    _name("last_freight"),
+    _name("refresh_requested"),
+    _name("refresh_handled"),
+    _time("updated_at"),
+)
+
+freight = sa.Table(
+    "freight",
+    metadata,
+    _key("project"),
+    _key("name"),
+    _name("alias"),
+    _name("origin"),
+    _json("content"),
+    _time("discovered_at"),
+    _time("created_at"),
+    _json("metadata"),
+    sa.UniqueConstraint("project", "alias"),
+    sa.Index("ix_freight_newest", "project", "discovered_at", "name"),
+    sa.Index("ix_freight_newest_of_origin", "project", "origin", "discovered_at", "name"),
+)
+
+visits = sa.Table(
+    "visits",
+    metadata,
+    _serial(),
+    _name("project"),
+    _name("stage"),
+    _name("origin"),
+    _name("freight"),
+    _name("promotion"),
+    _time("entered_at"),
+    _time("verified_at", nullable=True),
+    _time("left_at", nullable=True),
+    # Seconds from entering to leaving, kept only when the Freight was verified in the Stage when it left.
+    sa.Column("soak", sa.Float, nullable=True),
+    # Set when the Stage was deleted: history stays, standing goes.
+    _time("removed_at", nullable=True),
+    sa.Index("ix_visits_project_freight_stage", "project", "freight", "stage"),
+    sa.Index("ix_visits_project_stage_id", "project", "stage", "id"),
+    _only("uq_visits_open", "project", "stage", "origin", where="left_at IS NULL"),
+    _only("uq_visits_passing", "project", "stage", "freight", where="promotion = '' AND removed_at IS NULL"),
+    sqlite_autoincrement=True,
+)
+
+approvals = sa.Table(
+    "approvals",
+    metadata,
+    _key("project"),
+    _key("freight"),
+    _key("stage"),
+    _name("actor"),
+    _time("approved_at"),
+    sa.Index("ix_approvals_project_stage", "project", "stage"),
+)
+
+holds = sa.Table(
+    "holds",
+    metadata,
+    _key("project"),
+    _key("stage"),
+    _key("origin"),
+    _name("freight"),
+    _name("promotion"),
+    _name("actor"),
+    _time("created_at"),
+)
+
+promotions = sa.Table(
+    "promotions",
+    metadata,
+    _key("project"),
+    _key("name"),
+    _name("stage"),
+    _name("freight"),
+    _name("origin"),
+    _name("actor"),
+    _time("created_at"),
+    _words("reason"),
+    sa.Column("phase", Choice(Phase), nullable=False),
+    _words("message"),
+    _json("vars"),
+    _json("steps"),
+    _json("collection"),
+    _json("health_checks"),
+    _name("intent"),
+    sa.Column("flow_run_id", sa.String, nullable=True),
+    _name("owner"),
+    _time("lease_until", nullable=True),
+    _time("started_at", nullable=True),
+    _time("finished_at", nullable=True),
+    _only("uq_promotions_running", "project", "stage", where="phase = 'Running'"),
+    _only("uq_promotions_flow_run_id", "flow_run_id", where="flow_run_id IS NOT NULL"),
+    sa.Index("ix_promotions_newest", "project", "created_at", "name"),
+    sa.Index("ix_promotions_newest_of_stage", "project", "stage", "created_at", "name"),
+    sa.Index("ix_promotions_newest_of_freight", "project", "stage", "freight", "created_at", "name"),
+    sa.Index(
+        "ix_promotions_open",
+        "created_at",
+        "name",
+        postgresql_where=sa.text("phase IN ('Pending', 'Running')"),
+        sqlite_where=sa.text("phase IN ('Pending', 'Running')"),
+    ),
+)
+
+step_runs = sa.Table(
+    "step_runs",
+    metadata,
+    _key("project"),
+    _key("promotion"),
+    sa.Column("index", sa.Integer, primary_key=True, autoincrement=False),
+    _name("alias"),
+    _name("uses"),
+    sa.Column("status", Choice(StepStatus), nullable=False),
+    _number("attempts"),
+    _number("error_count"),
+    _time("started_at", nullable=True),
+    _time("finished_at", nullable=True),
+    _words("message"),
+    _json("output"),
+    _flag("continue_on_error"),
+)
+
+decisions = sa.Table(
+    "decisions",
+    metadata,
+    _key("project"),
+    _key("promotion"),
+    _key("actor"),
+    _flag("approved"),
+    _words("comment"),
+    _time("decided_at"),
+    _flag("authenticated"),
+)
+
+verifications = sa.Table(
+    "verifications",
+    metadata,
+    _key("project"),
+    _key("id"),
+    _name("stage"),
+    _json("collection"),
+    _name("promotion"),
+    _name("actor"),
+    _time("started_at"),
+    sa.Column("phase", Choice(VerificationPhase), nullable=False),
+    _words("message"),
+    _json("metrics"),
+    sa.Column("flow_run_id", sa.String, nullable=True),
+    _name("owner"),
+    _time("lease_until", nullable=True),
+    _time("finished_at", nullable=True),
+    _only("uq_verifications_open", "project", "stage", where="phase IN ('Pending', 'Running')"),
+    sa.Index("ix_verifications_newest_of_stage", "project", "stage", "started_at", "id"),
+)
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    _serial(),
+    _name("project"),
+    _name("type"),
+    _name("subject"),
+    _name("actor"),
+    _words("message"),
+    _time("at"),
+    _json("data"),
+    sa.Index("ix_audit_project_id", "project", "id"),
+    sa.Index("ix_audit_project_type_id", "project", "type", "id"),
+    sa.Index("ix_audit_project_subject_id", "project", "subject", "id"),
+    sqlite_autoincrement=True,
+)
+
+cache = sa.Table(
+    "cache",
+    metadata,
+    _key("scope"),
+    _key("key"),
+    _json("value"),
+    _time("put_at"),
+    sa.Index("ix_cache_scope_put_at_key", "scope", "put_at", "key"),
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    _key("name"),
+    _name("owner"),
+    _time("until"),
+)
