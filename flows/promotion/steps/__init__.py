@@ -13,9 +13,26 @@ Every `run` is start-or-attach: run twice, it finds what the first run made.
 
 from types import ModuleType
 
-from flows.promotion.steps import argocd_update, argocd_wait
+from flows.promotion.steps import (
+    argocd_update,
+    argocd_wait,
+    compose_output,
+    fail,
+    file_copy,
+    http_request,
+    kustomize_build,
+    kustomize_set_image,
+    yaml_update,
+)
 
 STEPS: dict[str, ModuleType] = {
     "argocd-update": argocd_update,
     "argocd-wait": argocd_wait,
+    "compose-output": compose_output,
+    "copy": file_copy,
+    "fail": fail,
+    "http": http_request,
+    "kustomize-build": kustomize_build,
+    "kustomize-set-image": kustomize_set_image,
+    "yaml-update": yaml_update,
 }

@@ -1,0 +1,45 @@
+"""Steps that change files do it as in Kargo (updates.json), for the step kinds that exist here."""
+
+import pytest
+from ruamel.yaml import YAML
+
+from blocks.ledger.records import StepStatus
+from flows.promotion import rules
+from flows.promotion.attempt import attempt
+from flows.promotion.steps import STEPS
+from tests.conformance.cases import cases
+from tests.flows.promotion.workspace import step_context
+
+
+async def attempted(case, ctx):
+    """What one attempt of the case's step comes to."""
+    try:
+        return rules.attempted(await attempt({"uses": case["step"]}, case["config"], ctx))
+    except Exception as error:
+        return rules.attempted(error)
+
+
+def images(case):
+    """The images of the case's Freight collection, each with its Warehouse."""
+    return [
+        {**image, "origin": freight["warehouse"]} for freight in case.get("freight", []) for image in freight["images"]
+    ]
+
+
+@pytest.mark.parametrize("case", cases("updates.json", lambda case: case["step"] in STEPS))
+async def test_updates(case, tmp_path):
+    """Status, files and output are as wanted."""
+    for name, text in case["files"].items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(text.encode())
+    ctx = step_context(tmp_path, images=images(case), requested=case.get("requestedWarehouses", []))
+    result, want = await attempted(case, ctx), case["want"]
+    assert result.status == want["status"], result.message
+    if result.status is StepStatus.SUCCEEDED:
+        assert result.outputs == (want.get("output") or {})
+    if case["step"].endswith("-merge") and result.status is not StepStatus.SUCCEEDED:
+        return
+    for name, text in want.get("files", {}).items():
+        assert (tmp_path / name).read_bytes().decode() == text
+    for name, value in want.get("parsed", {}).items():
+        assert YAML(typ="safe", pure=True).load((tmp_path / name).read_text()) == value
