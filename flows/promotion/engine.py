@@ -14,7 +14,7 @@ from typing import Any
 
 from blocks.errors import DrayageError, Invalid
 from blocks.ledger.records import Phase, StepRun, StepStatus
-from flows.expression import ExpressionError
+from flows.expression.errors import ExpressionError
 from flows.promotion import rules
 from flows.promotion.environment import Scope, condition, configured
 from flows.promotion.result import StepResult

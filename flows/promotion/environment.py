@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from blocks.errors import Invalid
 from blocks.ledger.records import StepRun
-from flows.expression import render
+from flows import expression
 from flows.promotion.inflate import SEPARATOR
 from flows.promotion.rules import has_failures
 
@@ -111,7 +111,7 @@ def promotion_context(
 
 def condition(scope: Scope, step: Json, runs: Sequence[StepRun]) -> bool:
     """Evaluate a step's `if` over the steps so far. Raises ExpressionError, or Invalid when it is no boolean."""
-    answer = render(step["if"], _environment(scope, step, runs) | status_functions(step["as"], runs))
+    answer = expression.render(step["if"], _environment(scope, step, runs) | status_functions(step["as"], runs))
     if not isinstance(answer, bool):
         raise Invalid(f"'if' must be true or false, and it is {_kind(answer)}; write it as ${{{{ … }}}}")
     return answer
@@ -121,7 +121,9 @@ def configured(scope: Scope, step: Json, runs: Sequence[StepRun]) -> Json:
     """Evaluate a step's config over the steps so far. Raises ExpressionError."""
     if not step.get("config"):
         return {}
-    config: Json = render(step["config"], _environment(scope, step, runs) | status_functions(step["as"], runs))
+    config: Json = expression.render(
+        step["config"], _environment(scope, step, runs) | status_functions(step["as"], runs)
+    )
     return config
 
 
@@ -138,7 +140,7 @@ def evaluated(variables: Sequence[Json], env: Json, earlier: Json) -> Json:
     """Evaluate variables one after the other, each over `env` and those before it. Raises ExpressionError."""
     values = dict(earlier)
     for variable in variables:
-        values[variable["name"]] = render(variable.get("value") or "", env | {"vars": dict(values)})
+        values[variable["name"]] = expression.render(variable.get("value") or "", env | {"vars": dict(values)})
     return values
 
 

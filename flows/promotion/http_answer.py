@@ -12,7 +12,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from blocks.errors import BadAnswer
-from flows.expression import ExpressionError, evaluate
+from flows import expression
+from flows.expression.errors import ExpressionError
 from flows.expression.parser import parse
 from flows.promotion.result import Failed, StepResult, Succeeded, Waiting
 
@@ -122,7 +123,7 @@ def _value(name: str, text: str, env: dict[str, Any]) -> Any:
     except ExpressionError as error:
         raise ExpressionError(f"{name} is no expression: {error.what}", error.column) from None
     try:
-        return evaluate(text, env)
+        return expression.evaluate(text, env)
     except ExpressionError as error:
         raise BadAnswer(f"{name} could not be evaluated over the response: {error}") from None
 
