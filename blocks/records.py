@@ -19,11 +19,12 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Platform:
-    """`os/architecture[/variant]` of a container image."""
+    """`os/architecture[/variant]` of a container image, with the annotations an index gives this platform."""
 
     os: str
     architecture: str
     variant: str = ""
+    annotations: dict[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,88 @@
+"""Asking one repository with one set of credentials."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from blocks import http_client
+from blocks.errors import BadAnswer, Unauthorized
+from blocks.http_client import Limits
+from blocks.registry.auth import Authenticator
+from blocks.registry.reference import Repository
+
+
+class Session:
+    """Remembers how the registry wanted to be asked. Shared by all who ask it, so that one token serves them."""
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        where: Repository,
+        authenticator: Authenticator,
+        slots: asyncio.Semaphore,
+        limits: Limits,
+    ) -> None:
+        """Keep what to ask with; `slots` bounds the requests to this registry at the same time."""
+        self.where = where
+        self._http = http
+        self._authenticator = authenticator
+        self._slots = slots
+        self._limits = limits
+        self._authorization: str | None = None
+        self._authorizing = asyncio.Lock()
+
+    async def ask(
+        self, path: str, *, headers: Mapping[str, str] | None = None, method: str = "GET"
+    ) -> httpx.Response | None:
+        """Ask for a path below the repository, or a whole URL; None when there is no such thing (404).
+
+        Raises the leaves of `blocks.errors`.
+        """
+        url = path if "://" in path else f"{self.where.base}{path}"
+        async with self._slots:
+            known = self._authorization
+            answer = await self._send(method, url, headers)
+            if answer.status_code == 401:
+                await self._authorize(answer, known)
+                answer = await self._send(method, url, headers)
+        if answer.status_code == 401:
+            raise Unauthorized(f"{self.where} refuses the credentials it is given: check them for this repository")
+        return None if answer.status_code == 404 else answer
+
+    async def _authorize(self, refused: httpx.Response, known: str | None) -> None:
+        """Answer the challenge, unless somebody else just did."""
+        async with self._authorizing:
+            if self._authorization == known:
+                scope = f"repository:{self.where.path}:pull"
+                self._authorization = await self._authenticator.answer(self._http, refused, scope)
+
+    async def _send(self, method: str, url: str, headers: Mapping[str, str] | None) -> httpx.Response:
+        authorization = {"Authorization": self._authorization} if self._authorization else {}
+        return await http_client.request(
+            self._http,
+            method,
+            url,
+            headers={**(headers or {}), **authorization},
+            limits=self._limits,
+            accept_errors=(401, 404),
+        )
+
+
+def sha256(content: bytes) -> str:
+    """Return the digest of some bytes as registries write it."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def json_object(answer: httpx.Response) -> dict[str, Any]:
+    """Read an answer that must be a JSON object. Raises BadAnswer when it is none."""
+    try:
+        value = json.loads(answer.content)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise BadAnswer(f"GET {answer.request.url} answered something that is no JSON object")
+    return value
