@@ -55,7 +55,7 @@ def decide(answer: Answer, criteria: Criteria, content_type: str = "") -> StepRe
         return Failed(f"HTTP ({answer.status}) response met failure criteria" + _reason(criteria.error, env))
     if success or (success is None and failure is None and 200 <= answer.status < 300):
         outputs = criteria.outputs or {}
-        return Succeeded({name: _value(f"output {name!r}", text, env) for name, text in outputs.items()})
+        return Succeeded({name: _output(name, text, env) for name, text in outputs.items()})
     if success is None and failure is None:
         return Failed(f"HTTP ({answer.status}) response is no success; it is asked again", terminal=False)
     return Waiting(f"HTTP ({answer.status}) response does not meet the criteria yet", again_in=criteria.poll)
@@ -126,6 +126,15 @@ def _value(name: str, text: str, env: dict[str, Any]) -> Any:
         return expression.evaluate(text, env)
     except ExpressionError as error:
         raise BadAnswer(f"{name} could not be evaluated over the response: {error}") from None
+
+
+def _output(name: str, text: str, env: dict[str, Any]) -> Any:
+    value = _value(f"output {name!r}", text, env)
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        raise BadAnswer(f"output {name!r} is no plain data: numbers, text, lists and objects can be put out") from None
+    return value
 
 
 def _reason(text: str, env: dict[str, Any]) -> str:

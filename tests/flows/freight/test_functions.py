@@ -1,0 +1,77 @@
+"""Expressions find the artifacts of a Freight collection."""
+
+import pytest
+
+from blocks.errors import Invalid
+from flows.freight.functions import freight_functions, warehouse
+
+GIT, IMAGE, CHARTS = "https://git.example.com/x/app.git", "ghcr.io/x/app", "https://charts.example.com"
+FUNCTIONS = freight_functions(
+    commits=[{"repoURL": GIT, "id": "c0ffee", "branch": "main", "author": "Ada", "origin": "main"}],
+    images=[
+        {"repoURL": IMAGE, "tag": "1.2.0", "digest": "sha256:aa", "origin": "main"},
+        {"repoURL": "nginx", "tag": "1.27", "annotations": {"a": "b"}, "origin": "main"},
+        {"repoURL": "nginx", "tag": "1.26", "origin": "edge"},
+    ],
+    charts=[
+        {"repoURL": CHARTS, "name": "web", "version": "1.0.0", "origin": "main"},
+        {"repoURL": CHARTS, "name": "db", "version": "2.0.0", "origin": "main"},
+        {"repoURL": "oci://ghcr.io/x/chart", "version": "3.0.0", "origin": "main"},
+    ],
+    artifacts=[
+        {"subscriptionName": "model", "artifactType": "oci", "version": "7", "metadata": {"k": 1}, "origin": "main"}
+    ],
+)
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "field", "expected"),
+    [
+        ("commitFrom", [GIT], "ID", "c0ffee"),
+        ("commitFrom", ["https://GIT.example.com/x/app"], "Branch", "main"),
+        ("commitFrom", [GIT], "Author", "Ada"),
+        ("commitFrom", [GIT], "Tag", ""),
+        ("imageFrom", [IMAGE], "Tag", "1.2.0"),
+        ("imageFrom", [IMAGE], "Annotations", {}),
+        ("imageFrom", ["nginx", warehouse("edge")], "Tag", "1.26"),
+        ("imageFrom", ["docker.io/library/nginx", warehouse("main")], "Annotations", {"a": "b"}),
+        ("chartFrom", [CHARTS, "db"], "Version", "2.0.0"),
+        ("chartFrom", [CHARTS, "web", warehouse("main")], "Name", "web"),
+        ("chartFrom", ["oci://ghcr.io/x/chart"], "Version", "3.0.0"),
+        ("chartFrom", ["oci://ghcr.io/x/chart", warehouse("main")], "Version", "3.0.0"),
+        ("artifactFrom", ["model"], "Version", "7"),
+        ("artifactFrom", ["model"], "Metadata", {"k": 1}),
+    ],
+)
+def test_found(function, arguments, field, expected):
+    """An artifact is found under any spelling of its repository, and its fields are capitalised."""
+    assert FUNCTIONS[function](*arguments)[field] == expected
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        ("commitFrom", ["https://git.example.com/other"]),
+        ("imageFrom", [IMAGE, warehouse("edge")]),
+        ("chartFrom", [CHARTS]),
+        ("chartFrom", [CHARTS, "none"]),
+        ("artifactFrom", ["none"]),
+    ],
+)
+def test_missing(function, arguments):
+    """What is not in the collection is nil."""
+    assert FUNCTIONS[function](*arguments) is None
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "said"),
+    [
+        ("imageFrom", ["nginx"], "comes from Warehouses edge, main"),
+        ("imageFrom", ["nginx", "edge"], "warehouse("),
+        ("chartFrom", [CHARTS, warehouse("main"), "web"], "chartFrom takes"),
+    ],
+)
+def test_refused(function, arguments, said):
+    """Several Warehouses without a choice, and arguments that make no sense, are errors."""
+    with pytest.raises(Invalid, match=said.replace("(", r"\(")):
+        FUNCTIONS[function](*arguments)
