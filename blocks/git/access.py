@@ -1,0 +1,138 @@
+"""How a repository is reached: a clean URL, what opens it, and which transports are allowed."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+from blocks.errors import Invalid
+from blocks.records import Credentials
+
+SCP_LIKE = re.compile(r"^(?:[\w.-]+@)?[\w.-]+:(?!//|:)[^\s]+$")
+USERINFO = re.compile(r"(?<=://)[^/\s@'\"]+@")
+
+HELPER = (
+    "!f() { test \"$1\" = get && printf 'username=%s\\npassword=%s\\n' "
+    '"$DRAYAGE_GIT_USERNAME" "$DRAYAGE_GIT_PASSWORD"; }; f'
+)
+"""A credential helper that reads the environment of the one Git process it was given to."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """One repository and what opens it. `url` holds no password; `sends` says whether credentials may travel."""
+
+    url: str
+    credentials: Credentials | None = field(default=None, repr=False)
+    insecure: bool = False
+    allow_file: bool = False
+    sends: bool = False
+
+    @property
+    def protocols(self) -> str:
+        """The transports Git may use, as `GIT_ALLOW_PROTOCOL` wants them."""
+        return "http:https:ssh:file" if self.allow_file else "http:https:ssh"
+
+    def config(self) -> dict[str, str]:
+        """Return the Git settings of this access: nothing secret, the helper only for this very host."""
+        settings = {"http.sslVerify": "false"} if self.insecure else {}
+        if self.credentials and self.sends:
+            parts = urlsplit(self.url)
+            settings[f"credential.{parts.scheme}://{parts.netloc}.helper"] = HELPER
+        return settings
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables the credential helper reads."""
+        if not (self.credentials and self.sends):
+            return {}
+        return {
+            "DRAYAGE_GIT_USERNAME": self.credentials.username or "git",
+            "DRAYAGE_GIT_PASSWORD": self.credentials.password,
+        }
+
+    def hint(self) -> str:
+        """Say what to do when the server refuses us."""
+        if self.credentials is None:
+            return "no credentials are known for this repository"
+        if not self.sends:
+            return f"credentials {self.credentials.name!r} are not sent over this transport; use https"
+        return f"check credentials {self.credentials.name!r}"
+
+    def mask(self, text: str) -> str:
+        """Take everything secret out of what Git printed."""
+        for secret in self._secrets():
+            text = text.replace(secret, "***")
+        return USERINFO.sub("***@", text)
+
+    def _secrets(self) -> Iterator[str]:
+        if self.credentials is None:
+            return
+        username, password = self.credentials.username, self.credentials.password
+        if password:
+            yield base64.b64encode(f"{username or 'git'}:{password}".encode()).decode()
+            yield from sorted({password, quote(password, safe="")}, key=len, reverse=True)
+
+
+def access(
+    url: str,
+    credentials: Credentials | None = None,
+    *,
+    insecure: bool = False,
+    allow_file: bool = False,
+    allow_plain_http_credentials: bool = False,
+) -> Access:
+    """Judge a repository URL and prepare its access.
+
+    A user name and password inside the URL are taken out and used when no credentials are given. Raises
+    Invalid for what is no repository URL, for transports that are not allowed, and for credentials Git's
+    protocol cannot carry.
+    """
+    url = url.strip()
+    scheme = _scheme(url, allow_file)
+    url, inside = _without_password(url, scheme)
+    opened_by = credentials or inside
+    if opened_by and any(c in opened_by.username + opened_by.password for c in "\n\r\0"):
+        raise Invalid(f"credentials {opened_by.name!r} hold a line break, which Git cannot send: save them without it")
+    sends = scheme == "https" or (scheme == "http" and allow_plain_http_credentials)
+    return Access(url, opened_by, insecure, allow_file, sends)
+
+
+def mirror_key(url: str) -> str:
+    """Name the mirror of a repository: the same for spellings that differ only in host case, `.git` or user name."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2].lower()
+    path = parts.path.rstrip("/").removesuffix(".git").rstrip("/")
+    name = urlunsplit((parts.scheme.lower(), host, path, parts.query, ""))
+    return hashlib.sha256(name.encode()).hexdigest()[:24]
+
+
+def _scheme(url: str, allow_file: bool) -> str:
+    if not url or url.startswith("-") or re.search(r"[\x00-\x20\x7f]", url):
+        raise Invalid(f"{USERINFO.sub('***@', url)!r} is not a Git repository URL")
+    if "://" in url:
+        scheme = url.partition("://")[0].lower()
+    else:
+        scheme = "file" if Path(url).is_absolute() else "ssh" if SCP_LIKE.match(url) else ""
+    allowed = ("http", "https", "ssh", *(("file",) if allow_file else ()))
+    if scheme not in allowed:
+        shown = USERINFO.sub("***@", url)
+        raise Invalid(f"repository {shown!r} is reached by {scheme or 'nothing known'}; allowed: {', '.join(allowed)}")
+    if scheme in ("http", "https") and not urlsplit(url).hostname:
+        raise Invalid(f"repository {url!r} names no host")
+    return scheme
+
+
+def _without_password(url: str, scheme: str) -> tuple[str, Credentials | None]:
+    """Split a URL from its user information. An ssh user name stays: it is part of the address."""
+    if "://" not in url or "@" not in urlsplit(url).netloc:
+        return url, None
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    name, _, password = user.partition(":")
+    if scheme == "ssh":
+        return urlunsplit(parts._replace(netloc=f"{name}@{host}")), None
+    clean = urlunsplit(parts._replace(netloc=host))
+    return clean, Credentials(f"in the URL of {host}", unquote(name), unquote(password))

@@ -1,0 +1,80 @@
+"""What is done to one bare repository on disk. Callers hold its lock and pass it on to Git."""
+
+from pathlib import Path
+
+from blocks.errors import NotFound
+from blocks.git.access import Access
+from blocks.git.command import git
+from blocks.git.remote import Refs, patiently
+
+PACKS = 40
+"""Packs that may pile up before they are put together."""
+
+TIDY_TIMEOUT = 900.0
+
+UNBORN = "refs/heads/main"
+"""What HEAD names where the remote's HEAD names nothing."""
+
+
+async def is_current(repository: Path, refs: Refs) -> bool:
+    """Whether a repository exists and holds exactly these refs. Raises Damaged when it is broken."""
+    if not (repository / "HEAD").exists():
+        return False
+    listed = await git("for-each-ref", "--format=%(objectname) %(refname)", cwd=repository)
+    ids = {ref: value for value, ref in (line.split(" ", 1) for line in listed.splitlines())}
+    if ids != refs.ids:
+        return False
+    return (await git("symbolic-ref", "HEAD", cwd=repository)).strip() == (refs.head or UNBORN)
+
+
+async def has_commit(repository: Path, commit: str) -> bool:
+    """Whether a repository holds a commit."""
+    try:
+        await git("cat-file", "-e", f"{commit}^{{commit}}", cwd=repository)
+    except NotFound:
+        return False
+    return True
+
+
+async def init(repository: Path, lock: int) -> None:
+    """Make an empty bare repository, without the machine's templates."""
+    await git("init", "--quiet", "--bare", "--template=", "--", str(repository), holding=lock)
+
+
+async def download(opened: Access, repository: Path, refs: Refs, *, lock: int, timeout: float) -> None:
+    """Make all branches and tags those of the remote, forgetting the ones it deleted."""
+
+    async def fetch() -> None:
+        await _fetch(opened, repository, "refs/heads/*", "refs/tags/*", lock=lock, timeout=timeout)
+
+    await patiently(fetch, attempts=2)
+    await git("symbolic-ref", "HEAD", refs.head or UNBORN, cwd=repository, holding=lock)
+
+
+async def download_commit(opened: Access, repository: Path, commit: str, *, lock: int, timeout: float) -> None:
+    """Get a commit no branch leads to any more; most hosts hand it out when asked by its full id."""
+    try:
+        await _fetch(opened, repository, commit, lock=lock, timeout=timeout)
+    except NotFound:
+        raise NotFound(f"repository {opened.url} has no commit {commit}") from None
+
+
+async def _fetch(opened: Access, repository: Path, *wanted: str, lock: int, timeout: float) -> None:
+    mirrored = (f"+{ref}:{ref}" if ref.startswith("refs/") else ref for ref in wanted)
+    await git(
+        *("fetch", "--quiet", "--prune", "--no-tags", "--no-auto-maintenance", "--no-write-fetch-head"),
+        *("--", opened.url, *mirrored),
+        cwd=repository,
+        access=opened,
+        timeout=timeout,
+        holding=lock,
+    )
+
+
+async def tidy(repository: Path, lock: int) -> None:
+    """Put many small packs together. Nothing is dropped: clones of running promotions share these objects."""
+    if len(list((repository / "objects" / "pack").glob("*.pack"))) <= PACKS:
+        return
+    repack = ("repack", "--quiet", "-d", "--geometric=2", "--no-write-bitmap-index")
+    await git(*repack, cwd=repository, timeout=TIDY_TIMEOUT, holding=lock)
+    await git("pack-refs", "--all", cwd=repository, timeout=TIDY_TIMEOUT, holding=lock)

@@ -1,0 +1,174 @@
+"""Run Git: bounded in time and output, deaf to the machine's configuration, with secrets nobody else sees."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from blocks.errors import BadAnswer, Refused, Unreachable
+from blocks.git.access import Access
+from blocks.git.failures import Damaged, failure
+
+LOCAL_TIMEOUT = 120.0
+"""Seconds a command without network may take."""
+
+OUTPUT_LIMIT = 64 * 1024 * 1024
+"""Bytes a command may print."""
+
+PASSED_ON = frozenset({
+    "PATH", "TMPDIR", "USER", "LOGNAME", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_EXEC_PATH", "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
+    "ALL_PROXY", "no_proxy", "NO_PROXY", "LD_LIBRARY_PATH", "SYSTEMROOT",
+})  # fmt: skip
+"""Variables Git gets from our own environment; the worker's secrets are not among them."""
+
+FIXED = {
+    "LC_ALL": "C",
+    "HOME": "/nonexistent",  # no .netrc, no attributes, no ignore file of the account that runs us
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "",
+    "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=15",
+    "GIT_EDITOR": "true",
+    "GIT_OPTIONAL_LOCKS": "0",
+}
+
+SETTINGS = {
+    "core.hooksPath": os.devnull,
+    "core.fsmonitor": "false",
+    "core.attributesFile": os.devnull,
+    "core.excludesFile": os.devnull,
+    "core.askPass": "",
+    "core.autocrlf": "false",
+    "core.quotePath": "false",
+    "credential.helper": "",  # an empty value forgets every helper configured elsewhere
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "submodule.recurse": "false",
+    "fetch.recurseSubmodules": "false",
+    "commit.gpgSign": "false",
+    "tag.gpgSign": "false",
+    "init.defaultBranch": "main",
+    "http.lowSpeedLimit": "1000",
+    "http.lowSpeedTime": "60",
+    "advice.detachedHead": "false",
+}
+
+
+async def git(
+    *args: str,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    timeout: float = LOCAL_TIMEOUT,
+    input: str | None = None,
+    access: Access | None = None,
+    holding: int | None = None,
+    limit: int = OUTPUT_LIMIT,
+    accept: tuple[int, ...] = (0,),
+) -> str:
+    """Run one Git command and return what it printed.
+
+    `access` is needed by commands that reach a server; its credentials live only in that process's
+    environment. `holding` is the descriptor of a lock that stays taken until Git has ended, even when this
+    process is killed before. `accept` lists the exit codes that are answers. Raises the leaf of
+    `blocks.errors` that fits; on timeout and cancellation Git and everything it started are killed.
+    """
+    verb = next((word for word in args if not word.startswith("-")), "")
+    process = await _start(args, cwd, _environment(access, cwd, env or {}), input is not None, holding)
+    try:
+        async with asyncio.timeout(timeout):
+            out, err = await _exchange(process, input, limit)
+            code = await process.wait()
+    except TimeoutError:
+        what = f"git {verb} of {access.url}" if access else f"git {verb}"
+        raise Unreachable(f"{what} was not done within {timeout:g} s and was stopped") from None
+    finally:
+        await _end(process)
+    if out is None or err is None:
+        raise BadAnswer(f"git {verb} printed more than {limit} bytes, the limit")
+    if code not in accept:
+        raise failure(verb, err, access)
+    return out
+
+
+async def _start(
+    args: tuple[str, ...], cwd: Path | None, environment: dict[str, str], fed: bool, holding: int | None
+) -> asyncio.subprocess.Process:
+    try:
+        return await asyncio.create_subprocess_exec(
+            "git",
+            *args,
+            cwd=cwd,
+            env=environment,
+            stdin=asyncio.subprocess.PIPE if fed else asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # so that its helpers can be killed with it
+            pass_fds=() if holding is None else (holding,),
+        )
+    except NotADirectoryError:
+        raise Damaged(f"{cwd} is no folder") from None
+    except FileNotFoundError:
+        if cwd and not await asyncio.to_thread(cwd.exists):
+            raise Damaged(f"{cwd} is gone") from None
+        raise Refused("git is not installed: install Git 2.38 or newer on the worker") from None
+
+
+def _environment(access: Access | None, cwd: Path | None, more: Mapping[str, str]) -> dict[str, str]:
+    settings = SETTINGS | (access.config() if access else {})
+    numbered = {"GIT_CONFIG_COUNT": str(len(settings))}
+    for number, (key, value) in enumerate(settings.items()):
+        numbered |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    inherited = {name: value for name, value in os.environ.items() if name in PASSED_ON}
+    secrets = access.environment() if access else {}
+    # Without an access a command is local, and Git's own copying between two folders counts as "file".
+    allowed = {"GIT_ALLOW_PROTOCOL": access.protocols if access else "file"}
+    if cwd:  # a folder that lost its repository must not stand for one further up
+        allowed["GIT_CEILING_DIRECTORIES"] = str(cwd.absolute().parent)
+    return inherited | FIXED | numbered | allowed | secrets | dict(more)
+
+
+async def _exchange(
+    process: asyncio.subprocess.Process, given: str | None, limit: int
+) -> tuple[str | None, str | None]:
+    """Feed and read Git at the same time; None stands for output over the limit."""
+    assert process.stdout and process.stderr
+    out, err, _ = await asyncio.gather(
+        _read(process, process.stdout, limit), _read(process, process.stderr, limit), _feed(process, given)
+    )
+    return out, err
+
+
+async def _read(process: asyncio.subprocess.Process, stream: asyncio.StreamReader, limit: int) -> str | None:
+    read = bytearray()
+    while chunk := await stream.read(65536):
+        read += chunk
+        if len(read) > limit:
+            _kill(process)
+            return None
+    return read.decode("utf-8", "replace")
+
+
+async def _feed(process: asyncio.subprocess.Process, given: str | None) -> None:
+    if given is None or process.stdin is None:
+        return
+    with suppress(BrokenPipeError, ConnectionResetError):
+        process.stdin.write(given.encode())
+        await process.stdin.drain()
+        process.stdin.close()
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Make sure nothing of it stays behind, whatever ended our interest in it."""
+    if process.returncode is None:
+        _kill(process)
+        await asyncio.shield(process.wait())

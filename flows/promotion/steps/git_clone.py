@@ -1,0 +1,204 @@
+"""git-clone: check out branches, commits or tags of one repository."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+from urllib.parse import quote
+
+from pydantic import Field, field_validator, model_validator
+
+from blocks.errors import Conflict, Invalid, NotFound
+from blocks.git.access import Access
+from blocks.git.clone import Clone
+from blocks.git.identity import Author
+from blocks.git.mirror import Mirrors
+from blocks.git.push import send
+from blocks.git.work_tree import Origin, WorkTree
+from flows.model import Model
+from flows.promotion.result import Outputs, StepContext, StepResult, Succeeded
+
+OUTWARD = False  # `create` pushes a branch without files, once; everything else stays in the working directory
+
+AUTHOR_NAME = "Drayage"
+AUTHOR_EMAIL = "no-reply@drayage.dev"
+
+REPOSITORIES = ".repositories"
+"""Folder of the working directory that holds the clones."""
+
+FIRST_MESSAGE = "Initial commit"
+FULL_ID = 40
+
+RACES = 3
+"""How often a branch to be created may turn out to have been created by somebody else."""
+
+
+class AuthorConfig(Model):
+    """Who makes the commits in this clone."""
+
+    name: str = Field(default=AUTHOR_NAME, min_length=1, description="Name of author and committer.")
+    email: str = Field(default=AUTHOR_EMAIL, min_length=1, description="E-mail address of author and committer.")
+    signing_key: str | None = Field(default=None, description="GPG key. Refused: commits are not signed yet.")
+
+    def author(self) -> Author:
+        """Return the author. Raises Invalid when commits should be signed."""
+        if self.signing_key is not None:
+            raise Invalid("author.signingKey is not supported: leave it out, commits are made unsigned")
+        return Author(self.name, self.email)
+
+
+class Checkout(Model):
+    """One checkout: a branch, a commit, a tag, or the default branch when none is named."""
+
+    path: str = Field(min_length=1, description="Folder to make, relative to the working directory.")
+    branch: str | None = Field(default=None, min_length=1, description="Branch to check out.")
+    commit: str | None = Field(
+        default=None, pattern=r"^[0-9a-fA-F]{4,64}$", description="Commit to check out, on no branch."
+    )
+    tag: str | None = Field(default=None, min_length=1, description="Tag to check out, on no branch.")
+    create: bool = Field(default=False, description="Make and push the branch, empty, when there is none.")
+    as_: str | None = Field(default=None, min_length=1, alias="as", description="Key in outputs, else the path.")
+    sparse: list[str] = Field(default_factory=list, description="Folders to check out; all when empty.")
+
+    @property
+    def key(self) -> str:
+        """The checkout's key in the outputs."""
+        return self.as_ or self.path
+
+    @field_validator("sparse")
+    @classmethod
+    def _one_line_each(cls, folders: list[str]) -> list[str]:
+        if any(not folder.strip() or re.search(r"[\x00-\x1f]", folder) for folder in folders):
+            raise ValueError("a sparse entry is the path of one folder")
+        return folders
+
+    @model_validator(mode="after")
+    def _names_one_thing(self) -> Self:
+        if sum(map(bool, (self.branch, self.commit, self.tag))) > 1:
+            raise ValueError("at most one of 'branch', 'commit' and 'tag'")
+        if self.create and not self.branch:
+            raise ValueError("'create' needs 'branch'")
+        return self
+
+
+class Config(Model):
+    """Settings of git-clone."""
+
+    repo_url: str = Field(alias="repoURL", min_length=1, description="Repository, by http or https.")
+    checkout: list[Checkout] = Field(min_length=1, description="Checkouts, in order.")
+    author: AuthorConfig = Field(default_factory=AuthorConfig, description="Who commits in this clone.")
+    insecure_skip_tls_verify: bool = Field(
+        default=False, alias="insecureSkipTLSVerify", description="Accept any TLS certificate."
+    )
+    blobless: bool = Field(
+        default=False, description="Accepted without effect: the worker's mirror spares the download anyway."
+    )
+    recurse_submodules: bool = Field(default=False, description="Refused when set: submodules stay empty folders.")
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        for what, names in {
+            "key ('as' or 'path')": [checkout.key for checkout in self.checkout],
+            "path": [checkout.path for checkout in self.checkout],
+            "branch": [checkout.branch for checkout in self.checkout if checkout.branch],
+        }.items():
+            if len(names) != len(set(names)):
+                raise ValueError(f"two checkouts have the same {what}")
+        return self
+
+
+async def run(config: Config, ctx: StepContext) -> StepResult:
+    """Cut the checkouts from the mirror; what an earlier attempt left is removed first."""
+    return Succeeded({"commits": await _clone(config, ctx, {})})
+
+
+async def restore(config: Config, ctx: StepContext, outputs: Outputs) -> None:
+    """Check out the very commits of the outputs, wherever the branches are by now."""
+    await _clone(config, ctx, outputs.get("commits", {}))
+
+
+async def _clone(config: Config, ctx: StepContext, pinned: dict[str, str]) -> dict[str, str]:
+    if config.recurse_submodules:
+        raise Invalid("recurseSubmodules is not supported: leave it out, submodules stay empty folders")
+    author = config.author.author()
+    for checkout in config.checkout:
+        _place(ctx, checkout.path)
+    mirrors: Mirrors = ctx.git
+    credentials = await ctx.credentials("git", config.repo_url)
+    opened = mirrors.access(config.repo_url, credentials, config.insecure_skip_tls_verify)
+    job = _Job(config, ctx, pinned, mirrors, opened, Origin(opened.url, opened.insecure, author))
+    for race in range(1, RACES + 1):
+        try:
+            return await job.cut()
+        except Conflict:
+            if race == RACES:
+                raise
+    raise AssertionError("unreachable: RACES is at least 1")
+
+
+@dataclass(frozen=True)
+class _Job:
+    """All checkouts of one step, cut from one mirror; `pinned` holds the commits of a former run by key."""
+
+    config: Config
+    ctx: StepContext
+    pinned: dict[str, str]
+    mirrors: Mirrors
+    opened: Access
+    origin: Origin
+
+    async def cut(self) -> dict[str, str]:
+        """Return the checked-out commit of each key."""
+        for checkout in self.config.checkout:
+            await self._bring(checkout)
+        return await self.mirrors.using(
+            self.opened.url, self._from, credentials=self.opened.credentials, insecure=self.opened.insecure
+        )
+
+    async def _bring(self, checkout: Checkout) -> None:
+        """Have the mirror hold a commit that perhaps no branch leads to any more."""
+        commit = self.pinned.get(checkout.key) or checkout.commit or ""
+        if len(commit) < FULL_ID:
+            return
+        try:
+            await self.mirrors.fetch(
+                self.opened.url, credentials=self.opened.credentials, insecure=self.opened.insecure, commit=commit
+            )
+        except NotFound:
+            if not checkout.create:  # a branch made by this step can be made again
+                raise
+
+    async def _from(self, mirror: Path) -> dict[str, str]:
+        repository = self.ctx.path(f"{REPOSITORIES}/{quote(self.ctx.alias, safe='')}.git")
+        clone = await Clone.make(repository, mirror, self.origin, inside=self.ctx.work_dir)
+        return {
+            checkout.key: await (await self._check_out(clone, checkout)).head() for checkout in self.config.checkout
+        }
+
+    async def _check_out(self, clone: Clone, checkout: Checkout) -> WorkTree:
+        path, at = _place(self.ctx, checkout.path), self.pinned.get(checkout.key)
+        if checkout.commit or checkout.tag:
+            commit = at or (
+                await clone.abbreviated(checkout.commit) if checkout.commit else await clone.tagged(checkout.tag or "")
+            )
+            return await clone.check_out_commit(path, commit, sparse=checkout.sparse)
+        branch = checkout.branch or await clone.default_branch()
+        if checkout.create:
+            at = await self._created(clone, branch, at)
+        return await clone.check_out_branch(path, branch, at=at, sparse=checkout.sparse)
+
+    async def _created(self, clone: Clone, branch: str, at: str | None) -> str | None:
+        """Make the branch where there is none, and push it unless a former run did."""
+        orphan = await clone.orphan(FIRST_MESSAGE, self.origin.author, self.ctx.trailers, self.ctx.started_at)
+        if at or await clone.branch_exists(branch):
+            return at
+        await send(clone.repository, self.opened, orphan, f"refs/heads/{branch}")
+        return orphan
+
+
+def _place(ctx: StepContext, relative: str) -> Path:
+    """Resolve a checkout's folder: a new one of its own inside the working directory."""
+    path, root = ctx.path(relative), ctx.path(".")
+    if path == root or path.relative_to(root).parts[0] == REPOSITORIES:
+        raise Invalid(f"checkout path {relative!r} must name a folder of its own in the working directory")
+    return path
