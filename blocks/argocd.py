@@ -5,6 +5,7 @@ Nothing here judges an Application; it is read and patched as a plain JSON objec
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -36,7 +37,7 @@ TIMEOUT = 15.0
 ATTEMPTS = 3
 PAGE = 100
 MOST = 5_000
-"""Applications one selector may match."""
+"""Applications one selector may match unless the caller says otherwise."""
 
 
 class ArgoCD:
@@ -93,18 +94,18 @@ class ArgoCD:
             await self._page(namespace, "", "", limit=1)  # a missing API is an error, a missing Application is none
             return None
 
-    async def list(self, namespace: str, label_selector: str = "") -> list[Application]:
-        """Return the Applications a Kubernetes label selector matches. Raises Terminal past `MOST`."""
+    async def list(self, namespace: str, label_selector: str = "", most: int = MOST) -> list[Application]:
+        """Return the Applications a Kubernetes label selector matches. Raises Terminal when it matches too many."""
         found: list[Application] = []
         token = ""
-        while len(found) <= MOST:
+        while len(found) <= most:
             page = await self._page(namespace, label_selector, token, PAGE)
             found += page.get("items") or []
             token = (page.get("metadata") or {}).get("continue") or ""
-            if not token:
+            if not token and len(found) <= most:
                 return found
         raise Terminal(
-            f"labels {label_selector!r} match more than {MOST} Applications in namespace {namespace!r}: narrow them"
+            f"labels {label_selector!r} match more than {most} Applications in namespace {namespace!r}: narrow them"
         )
 
     async def patch(self, namespace: str, name: str, body: dict[str, Any]) -> Application:
@@ -184,7 +185,7 @@ def _mapped(what: str, host: str, error: Exception) -> DrayageError:
 def _reason(error: Exception) -> str:
     """Why no answer came, without urllib3's object names."""
     cause = getattr(error, "reason", None) or error
-    return str(cause).rpartition(": ")[2] or type(error).__name__
+    return re.sub(r"^\w+\([^)]*\): ", "", str(cause)) or type(error).__name__
 
 
 def _message(error: client.ApiException) -> str:

@@ -1,0 +1,162 @@
+"""Asks a Prometheus server one question over its HTTP API."""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import httpx
+
+from blocks.errors import BadAnswer, Invalid, Unauthorized
+from blocks.http_client import Limits, client, request
+from blocks.records import Sample
+
+
+@dataclass(frozen=True)
+class Range:
+    """A stretch of time and the distance of its points."""
+
+    start: datetime
+    end: datetime
+    step: timedelta
+
+
+@dataclass(frozen=True)
+class ClientCredentials:
+    """How to fetch a token (OAuth 2.0 client credentials)."""
+
+    token_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Question:
+    """One query: for this instant, or for a range. `timeout` in seconds; basic and bearer logins go in `headers`."""
+
+    address: str = field(repr=False)
+    query: str
+    range: Range | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    timeout: float = 30.0
+    insecure: bool = False
+    oauth2: ClientCredentials | None = None
+
+
+async def query(question: Question) -> Sample:
+    """Return what Prometheus says: a number for a scalar, else a list of numbers, empty when there are no series.
+
+    A range gives the points of all its series in one list. Raises Invalid with Prometheus' own sentence for bad
+    PromQL, Unauthorized, and what `blocks.http_client.request` raises.
+    """
+    asked = _without_login_in_url(question)
+    async with client(insecure=asked.insecure) as http:
+        headers = dict(asked.headers)
+        if asked.oauth2:
+            headers["Authorization"] = f"Bearer {await _token(http, asked.oauth2)}"
+        answer = await request(
+            http,
+            "POST",
+            f"{asked.address}/api/v1/{'query_range' if asked.range else 'query'}",
+            headers=headers,
+            data=_form(asked),
+            limits=Limits(timeout=asked.timeout, attempts=3),
+            accept_errors=(400, 401, 403, 422),
+        )
+    return Sample(_value(asked, answer), datetime.now(UTC), {"ResolvedPrometheusQuery": question.query})
+
+
+def _without_login_in_url(question: Question) -> Question:
+    """Move `user:password@` out of the address, so that no message can repeat it."""
+    parts = urlsplit(question.address.rstrip("/"))
+    if not parts.scheme.startswith("http") or not parts.hostname:
+        raise Invalid("the address of a Prometheus metric is no http:// or https:// URL: correct it in the template")
+    login, _, host = parts.netloc.rpartition("@")
+    address = urlunsplit((parts.scheme, host, parts.path, "", ""))
+    if not login:
+        return replace(question, address=address)
+    basic = base64.b64encode(unquote(login).encode()).decode()
+    return replace(question, address=address, headers={"Authorization": f"Basic {basic}"} | dict(question.headers))
+
+
+def _form(question: Question) -> dict[str, str]:
+    form = {"query": question.query, "timeout": f"{question.timeout:g}s"}
+    if question.range is None:
+        return form
+    wanted = question.range
+    return form | {
+        "start": f"{wanted.start.timestamp():.3f}",
+        "end": f"{wanted.end.timestamp():.3f}",
+        "step": f"{wanted.step.total_seconds():g}",
+    }
+
+
+async def _token(http: httpx.AsyncClient, login: ClientCredentials) -> str:
+    """Fetch a token, the secret first in the header and, where that is refused, in the form."""
+    form = {"grant_type": "client_credentials"} | ({"scope": " ".join(login.scopes)} if login.scopes else {})
+    basic = base64.b64encode(f"{login.client_id}:{login.client_secret}".encode()).decode()
+    refused = (400, 401)
+    answer = await request(
+        http,
+        "POST",
+        login.token_url,
+        headers={"Authorization": f"Basic {basic}"},
+        data=form,
+        accept_errors=refused,
+    )
+    if answer.status_code in refused:
+        secret = {"client_id": login.client_id, "client_secret": login.client_secret}
+        answer = await request(http, "POST", login.token_url, data=form | secret, accept_errors=refused)
+    if answer.status_code in refused:
+        raise Unauthorized(
+            f"POST {login.token_url} gave no token for client {login.client_id!r} ({answer.status_code}): "
+            "check clientId and clientSecret of the metric's oauth2"
+        )
+    token = _json(login.token_url, answer).get("access_token")
+    if not isinstance(token, str):
+        raise BadAnswer(f"POST {login.token_url} answered without an access_token")
+    return token
+
+
+def _json(url: str, answer: httpx.Response) -> dict[str, Any]:
+    try:
+        decoded = answer.json()
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        decoded = None
+    if not isinstance(decoded, dict):
+        raise BadAnswer(f"POST {url} answered no JSON object: check the address of the metric")
+    return decoded
+
+
+def _value(question: Question, answer: httpx.Response) -> Any:
+    if answer.status_code in (401, 403):
+        raise Unauthorized(
+            f"Prometheus at {question.address} answered {answer.status_code}: "
+            "check headers and authentication of the metric"
+        )
+    body = _json(question.address, answer)
+    if body.get("status") != "success":
+        raise Invalid(f"Prometheus at {question.address} cannot answer the query: {body.get('error', '')}")
+    data = body.get("data") or {}
+    try:
+        return _numbers(data["resultType"], data["result"])
+    except (KeyError, TypeError, ValueError, IndexError):
+        kind = data.get("resultType")
+        raise BadAnswer(
+            f"Prometheus at {question.address} answered a {kind} that holds no numbers: change the query"
+        ) from None
+
+
+def _numbers(kind: str, result: Any) -> float | list[float]:
+    match kind:
+        case "scalar":
+            return float(result[1])
+        case "vector":
+            return [float(series["value"][1]) for series in result]
+        case "matrix":
+            return [float(point[1]) for series in result for point in series["values"]]
+    raise ValueError(kind)
