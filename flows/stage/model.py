@@ -88,6 +88,7 @@ class StageSpec(Model):
         default=None, description="The steps; without any, the Stage only passes Freight on."
     )
     verification: Verification | None = Field(default=None, description="How success is checked.")
+    targets: dict[str, Any] | None = Field(default=None, description="Fan-out to targets; not available yet.")
 
     @model_validator(mode="after")
     def _each_origin_once(self) -> Self:
@@ -129,12 +130,24 @@ class StageSelector(Model):
     match_expressions: list[MatchExpression] = Field(default_factory=list, description="Label requirements.")
 
 
+class AutoRollback(Model):
+    """When a Stage goes back to Freight that was verified; not available yet."""
+
+    on_promotion: list[Literal["Failed", "Errored"]] = Field(
+        default_factory=list, description="Outcomes of promotions."
+    )
+    on_verification: list[Literal["Failed", "Error"]] = Field(
+        default=["Failed"], description="Outcomes of verifications."
+    )
+
+
 class PromotionPolicy(Model):
     """Whether Stages promote by themselves."""
 
     stage_selector: StageSelector | None = Field(default=None, description="Which Stages.")
     stage: str | None = Field(default=None, description="Deprecated: exact name.")
     auto_promotion_enabled: bool = Field(default=False, description="Whether Freight enters without a person.")
+    auto_rollback: AutoRollback | None = Field(default=None, description="When to go back; not available yet.")
 
     @model_validator(mode="after")
     def _one_selector(self) -> Self:

@@ -1,0 +1,141 @@
+"""Checks manifests against each other and against what the ledger already has."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from blocks.errors import Invalid
+from deployments.manifests.known import Known, scope
+from deployments.manifests.metadata import SHARED_PROJECTS
+from deployments.manifests.problem import Problem
+from deployments.manifests.resource import Resource
+from deployments.manifests.step_check import step_problems
+from deployments.manifests.warehouse_check import tried, warehouse_problems
+from flows.duration import parse_duration
+from flows.promotion.inflate import inflate
+from flows.promotion.model import PromotionTaskSpec
+from flows.stage.graph import cycles
+from flows.stage.model import StagePolicySpec, StageSelector, StageSpec
+from flows.stage.project_config import ProjectConfigSpec
+from flows.stage.selector import name_pattern
+from flows.warehouse.model import WarehouseSpec
+
+Found = Iterator[tuple[str, str]]
+
+
+def check(resources: Sequence[Resource], known: Known) -> list[Problem]:
+    """Find every problem that no object has by itself; `known` is what exists once the manifests are applied."""
+    problems = [*_twice(resources), *_projects(resources, known), *_cycles(resources, known)]
+    for each in resources:
+        examine = CHECKS.get(each.kind.name)
+        if examine:
+            problems += [each.problem(path, message) for path, message in examine(each, known)]
+    return problems
+
+
+def _twice(resources: Sequence[Resource]) -> Iterator[Problem]:
+    first: dict[tuple[str, str, str], Resource] = {}
+    for each in resources:
+        earlier = first.setdefault((each.kind.name, each.project, each.name), each)
+        if earlier is not each:
+            place = f"{earlier.document.file}:{earlier.document.line}"
+            message = f"{each.kind.name} '{each.name}' is defined twice, first at {place}, expected once, remove one"
+            yield each.document.problem(("metadata", "name"), message)
+
+
+def _projects(resources: Sequence[Resource], known: Known) -> Iterator[Problem]:
+    for each in resources:
+        shared = each.kind.name in ("Secret", "ConfigMap") and each.project in SHARED_PROJECTS
+        message = "" if each.kind.cluster or shared else known.missing("Project", "", each.project)
+        if message:
+            yield each.document.problem(("metadata", "namespace"), message)
+
+
+def _cycles(resources: Sequence[Resource], known: Known) -> Iterator[Problem]:
+    """Report each circle once, at the first of its Stages that the manifests hold."""
+    stages = {(each.project, each.name): each for each in resources if each.kind.name == "Stage"}
+    for project in sorted({project for project, _ in stages}):
+        for cycle in cycles(known.stages(project)):
+            here = next((stages[project, name] for name in cycle if (project, name) in stages), None)
+            if here:
+                way = " → ".join([*cycle, cycle[0]])
+                message = f"Freight goes in circles ({way}), expected one direction, remove one of these sources"
+                yield here.problem("requestedFreight", message)
+
+
+def _stage(stage: Resource, known: Known) -> Found:
+    spec: StageSpec = stage.spec
+    for index, request in enumerate(spec.requested_freight):
+        path = f"requestedFreight[{index}]"
+        yield from _named(known, "Warehouse", stage.project, request.origin.name, f"{path}.origin.name")
+        for position, upstream in enumerate(request.sources.stages):
+            yield from _named(known, "Stage", stage.project, upstream, f"{path}.sources.stages[{position}]")
+    if spec.promotion_template:
+        for path, message in step_problems(spec.steps, in_task=False):
+            yield f"promotionTemplate.spec.{path}", message
+        yield from _tasks(stage, spec, known)
+    for index, template in enumerate(spec.verification.analysis_templates if spec.verification else ()):
+        path = f"verification.analysisTemplates[{index}].name"
+        yield from _named(known, template.kind, scope(template.kind, stage.project), template.name, path)
+
+
+def _tasks(stage: Resource, spec: StageSpec, known: Known) -> Found:
+    """Each task exists and gets its variables, tried as it is when a Promotion is made."""
+    assert spec.promotion_template is not None
+    lookup = known.tasks(stage.project)
+    for index, step in enumerate(spec.steps):
+        if step.task is None:
+            continue
+        path = f"promotionTemplate.spec.steps[{index}]"
+        missing = known.missing(step.task.kind, scope(step.task.kind, stage.project), step.task.name)
+        if missing:
+            yield f"{path}.task.name", missing
+        elif lookup(step.task) is not None:
+            named = step.model_copy(update={"as_": step.as_ or f"task-{index + 1}"})
+            try:
+                inflate(stage.project, spec.vars, spec.promotion_template.spec.vars, [named], lookup)
+            except Invalid as error:
+                yield f"{path}.vars", str(error)
+
+
+def _task(task: Resource, _known: Known) -> Found:
+    spec: PromotionTaskSpec = task.spec
+    yield from step_problems(spec.steps, in_task=True)
+
+
+def _warehouse(warehouse: Resource, _known: Known) -> Found:
+    spec: WarehouseSpec = warehouse.spec
+    yield from warehouse_problems(spec)
+
+
+def _project_config(config: Resource, _known: Known) -> Found:
+    spec: ProjectConfigSpec = config.spec
+    for index, policy in enumerate(spec.promotion_policies):
+        if policy.stage_selector:
+            yield from _selector(policy.stage_selector, f"promotionPolicies[{index}].stageSelector")
+
+
+def _stage_policy(policy: Resource, _known: Known) -> Found:
+    spec: StagePolicySpec = policy.spec
+    yield from _selector(spec.stage_selector, "stageSelector")
+    if spec.approval:
+        yield from tried("approval.timeout", parse_duration, spec.approval.timeout)
+
+
+def _selector(selector: StageSelector, path: str) -> Found:
+    if selector.name:
+        yield from tried(f"{path}.name", name_pattern, selector.name)
+
+
+def _named(known: Known, kind: str, project: str, name: str, path: str) -> Found:
+    message = known.missing(kind, project, name)
+    if message:
+        yield path, message
+
+
+CHECKS: dict[str, Callable[[Resource, Known], Found]] = {
+    "Stage": _stage,
+    "PromotionTask": _task,
+    "ClusterPromotionTask": _task,
+    "Warehouse": _warehouse,
+    "ProjectConfig": _project_config,
+    "StagePolicy": _stage_policy,
+}

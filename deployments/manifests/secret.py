@@ -1,0 +1,149 @@
+"""Secrets as Kargo labels them. Their values appear in no message, log or repr."""
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import SecretStr
+
+from blocks.errors import Invalid
+from deployments.manifests.metadata import ObjectMeta
+from deployments.manifests.problem import Path
+from flows.warehouse.filter import regex
+
+TYPE_LABEL = "kargo.akuity.io/cred-type"
+REPOSITORY_TYPES = ("git", "helm", "image")
+TYPES = (*REPOSITORY_TYPES, "generic")
+
+_REPOSITORY_KEYS = ("repoURL", "repoURLIsRegex", "username", "password")
+_NOT_YET = {
+    "sshPrivateKey": "SSH keys",
+    "githubAppClientID": "GitHub Apps",
+    "githubAppID": "GitHub Apps",
+    "githubAppInstallationID": "GitHub Apps",
+    "githubAppPrivateKey": "GitHub Apps",
+    "awsRegion": "AWS credentials",
+    "awsAccessKeyID": "AWS credentials",
+    "awsSecretAccessKey": "AWS credentials",
+    "gcpServiceAccountKey": "Google Cloud credentials",
+}
+
+Found = list[tuple[Path, str]]
+
+
+@dataclass(frozen=True)
+class SecretSpec:
+    """What becomes an encrypted Prefect block.
+
+    Repository credentials (git, helm, image) have `repo_url`, `username` and `password`; generic ones `values`.
+    """
+
+    project: str
+    name: str
+    cred_type: str
+    repo_url: str = field(default="", repr=False)
+    repo_url_is_regex: bool = False
+    username: str = field(default="", repr=False)
+    password: SecretStr = field(default=SecretStr(""), repr=False)
+    values: dict[str, SecretStr] = field(default_factory=dict, repr=False)
+
+
+def read_secret(metadata: ObjectMeta, data: dict[str, Any]) -> tuple[SecretSpec | None, Found]:
+    """Read a Secret, or return everything wrong with it; problems name keys, never values."""
+    cred_type = metadata.labels.get(TYPE_LABEL, "")
+    values, problems = _values(data)
+    if cred_type not in TYPES:
+        known = ", ".join(TYPES)
+        problems.append(
+            (("metadata", "labels", TYPE_LABEL), f"is none of {known}, expected one of them, set the label")
+        )
+    elif cred_type in REPOSITORY_TYPES:
+        problems += _repository_problems(values, data)
+    if problems:
+        return None, problems
+    project = metadata.namespace or ""
+    if cred_type == "generic":
+        hidden = {key: SecretStr(value) for key, value in values.items()}
+        return SecretSpec(project, metadata.name, cred_type, values=hidden), []
+    return _repository(project, metadata.name, cred_type, values), []
+
+
+def _repository(project: str, name: str, cred_type: str, values: dict[str, str]) -> SecretSpec:
+    return SecretSpec(
+        project,
+        name,
+        cred_type,
+        repo_url=values["repoURL"],
+        repo_url_is_regex=values.get("repoURLIsRegex") == "true",
+        username=values["username"],
+        password=SecretStr(values["password"]),
+    )
+
+
+def _repository_problems(values: dict[str, str], data: dict[str, Any]) -> Found:
+    later = sorted({_NOT_YET[key] for key in values if key in _NOT_YET})
+    if later:
+        return [(("stringData",), f"{what} are not available yet; use username and password") for what in later]
+    known = ", ".join(_REPOSITORY_KEYS)
+    problems: Found = [
+        (_place(key, data), f"is no key of repository credentials, expected only {known}, remove it")
+        for key in values
+        if key not in _REPOSITORY_KEYS
+    ]
+    problems += [
+        (("stringData", key), "is missing, expected for repository credentials, add it")
+        for key in ("repoURL", "username", "password")
+        if not values.get(key)
+    ]
+    if values.get("repoURLIsRegex") == "true" and not _is_regex(values.get("repoURL", "")):
+        problems.append((_place("repoURL", data), "is no RE2 regular expression, expected one, correct it"))
+    return problems
+
+
+def _is_regex(pattern: str) -> bool:
+    try:
+        regex(pattern)
+    except Invalid:
+        return False
+    return True
+
+
+def _values(data: dict[str, Any]) -> tuple[dict[str, str], Found]:
+    """The values as text by key; what stands in stringData wins, as in Kubernetes."""
+    problems: Found = []
+    values: dict[str, str] = {}
+    for part in ("data", "stringData"):
+        entries = data.get(part) or {}
+        if not isinstance(entries, dict):
+            problems.append(((part,), "is no mapping, expected keys with values, write 'key: value' lines"))
+            continue
+        for key, value in entries.items():
+            if value is None:
+                value = ""
+            text = _decoded(value) if part == "data" else value
+            if isinstance(text, str):
+                values[key] = text
+            else:
+                problems.append(((part, key), _WANTED[part]))
+    return values, problems
+
+
+_WANTED = {
+    "data": "is not base64 of UTF-8 text, expected that, encode it or move it to stringData",
+    "stringData": "is no string, expected one, put it in quotes",
+}
+
+
+def _decoded(value: Any) -> str | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        return base64.b64decode(value.replace("\n", "").replace("\r", ""), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _place(key: str, data: dict[str, Any]) -> Path:
+    string_data = data.get("stringData")
+    return ("stringData" if isinstance(string_data, dict) and key in string_data else "data", key)

@@ -1,0 +1,1 @@
+"""Tests of reading Kargo's manifests."""
