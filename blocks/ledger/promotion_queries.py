@@ -36,7 +36,7 @@ class PromotionQueries(Part):
         """Return the promotion a flow run works for, or None."""
         return await self._first(all_promotions().where(promotions.c.flow_run_id == flow_run_id))
 
-    async def open(self, project: str | None = None, limit: int = 1_000) -> Sequence[PromotionRecord]:
+    async def open(self, project: str | None = None, limit: int = 1_000) -> list[PromotionRecord]:
         """Return pending and running promotions, oldest first, of one project where given."""
         query = all_promotions().where(promotions.c.phase.in_(OPEN))
         if project is not None:
@@ -68,13 +68,21 @@ class PromotionQueries(Part):
             await connection.execute(sa.update(promotions).where(named(project, name)).values(flow_run_id=flow_run_id))
             return replace(record, flow_run_id=flow_run_id)
 
+    async def _first(self, query: sa.Select[Any]) -> PromotionRecord | None:
+        async with self._database.read() as connection:
+            return await rows.first(connection, PromotionRecord, query)
+
+    async def _every(self, query: sa.Select[Any]) -> list[PromotionRecord]:
+        async with self._database.read() as connection:
+            return await rows.every(connection, PromotionRecord, query)
+
     async def list(
         self,
         project: str,
         stage: str | None = None,
         phases: Collection[Phase] | None = None,
         limit: int = 100,
-    ) -> Sequence[PromotionRecord]:
+    ) -> list[PromotionRecord]:
         """Return promotions of a project, newest first, of one Stage or some phases where given."""
         query = all_promotions().where(promotions.c.project == project)
         if stage is not None:
@@ -82,14 +90,6 @@ class PromotionQueries(Part):
         if phases is not None:
             query = query.where(promotions.c.phase.in_(phases))
         return await self._every(query.order_by(*_newest()).limit(limit))
-
-    async def _first(self, query: sa.Select[Any]) -> PromotionRecord | None:
-        async with self._database.read() as connection:
-            return await rows.first(connection, PromotionRecord, query)
-
-    async def _every(self, query: sa.Select[Any]) -> Sequence[PromotionRecord]:
-        async with self._database.read() as connection:
-            return await rows.every(connection, PromotionRecord, query)
 
 
 def _newest() -> tuple[sa.ColumnElement[Any], ...]:

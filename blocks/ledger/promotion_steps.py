@@ -1,6 +1,5 @@
 """Promotions: what became of their steps, and what people decided about them."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +14,7 @@ from blocks.ledger.tables import decisions, step_runs
 class PromotionSteps(Part):
     """Step runs, written only by whoever holds the promotion, and decisions, written by people."""
 
-    async def steps(self, project: str, name: str) -> Sequence[StepRun]:
+    async def steps(self, project: str, name: str) -> list[StepRun]:
         """Return the step runs of a promotion in order."""
         query = sa.select(*rows.columns(step_runs, StepRun)).where(
             step_runs.c.project == project, step_runs.c.promotion == name
@@ -32,7 +31,7 @@ class PromotionSteps(Part):
             key = ["project", "promotion", "index"]
             await connection.execute(adding.on_conflict_do_update(index_elements=key, set_=line))
 
-    async def decide(self, decision: Decision) -> Sequence[Decision]:
+    async def decide(self, decision: Decision) -> list[Decision]:
         """Keep what a person said and return all decisions.
 
         A person's later word replaces the earlier one. Once the promotion has ended nothing is kept.
@@ -52,7 +51,7 @@ class PromotionSteps(Part):
             await write_promotion_event(connection, record, verb, decision.actor, message, decision.decided_at)
             return await rows.every(connection, Decision, query)
 
-    async def decisions(self, project: str, name: str) -> Sequence[Decision]:
+    async def decisions(self, project: str, name: str) -> list[Decision]:
         """Return what people said about a promotion, oldest first."""
         async with self._database.read() as connection:
             return await rows.every(connection, Decision, _decisions(project, name))

@@ -51,7 +51,7 @@ class Verifications(Part):
         """Return the newest verification of a Stage, or None."""
         return next(iter(await self.list(project, stage, limit=1)), None)
 
-    async def open(self, limit: int = 1_000) -> Sequence[VerificationRecord]:
+    async def open(self, limit: int = 1_000) -> list[VerificationRecord]:
         """Return what is not over in all projects, oldest first."""
         query = _all().where(verifications.c.phase.in_(OPEN))
         async with self._database.read() as connection:
@@ -130,7 +130,7 @@ class Verifications(Part):
             await _end(connection, aborted, actor, now)
             return aborted
 
-    async def list(self, project: str, stage: str, limit: int = 100) -> Sequence[VerificationRecord]:
+    async def list(self, project: str, stage: str, limit: int = 100) -> list[VerificationRecord]:
         """Return the verifications of a Stage, newest first."""
         query = _all().where(verifications.c.project == project, verifications.c.stage == stage)
         query = query.order_by(verifications.c.started_at.desc(), verifications.c.id.desc()).limit(limit)

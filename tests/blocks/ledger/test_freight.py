@@ -1,0 +1,108 @@
+"""Freight: recorded once, found by name, alias or abbreviation."""
+
+from dataclasses import replace
+
+import pytest
+
+from blocks.errors import Conflict, NotFound
+from tests.blocks.ledger.samples import ORIGIN, OTHER, at, freight
+
+A, B = "aaaa1111" + "0" * 32, "aaaa2222" + "0" * 32
+
+
+async def record(ledger, name, *aliases, **other):
+    return await ledger.freight.record(freight(name, **other), aliases, at(0))
+
+
+async def test_recording_twice_changes_nothing(ledger):
+    """The first record stays, with its alias and its time."""
+    first, new = await record(ledger, A, "merry-otter")
+    again, newer = await record(ledger, A, "brave-hare", minutes=5)
+
+    assert (new, newer) == (True, False)
+    assert again == first == await ledger.freight.get("p", A)
+    assert [e.type for e in await ledger.audit.list("p")] == ["FreightCreated"]
+
+
+async def test_the_first_free_alias_is_taken(ledger):
+    """Aliases are unique in a project, and only there."""
+    await record(ledger, A, "merry-otter")
+
+    assert (await record(ledger, B, "merry-otter", "brave-hare"))[0].alias == "brave-hare"
+    other = replace(freight(A), project="q")
+    assert (await ledger.freight.record(other, ["merry-otter"], at(0)))[0].alias == "merry-otter"
+
+
+async def test_when_every_alias_is_taken_the_name_makes_one(ledger):
+    """Freight is never lost for want of an alias."""
+    await record(ledger, A, "merry-otter")
+
+    assert (await record(ledger, B, "merry-otter"))[0].alias == f"merry-otter-{B}"
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        pytest.param(A, A, id="name"),
+        pytest.param("merry-otter", A, id="alias"),
+        pytest.param("aaaa1", A, id="abbreviation"),
+        pytest.param("aaaa", None, id="ambiguous"),
+        pytest.param("aaa", None, id="too-short"),
+        pytest.param("aaaa%", None, id="no-wildcard"),
+        pytest.param("AAAA1", None, id="case-matters"),
+        pytest.param("", None, id="nothing"),
+    ],
+)
+async def test_finding_by_name_alias_or_abbreviation(ledger, asked, expected):
+    """An abbreviation has four characters at least and must mean one Freight only."""
+    await record(ledger, A, "merry-otter")
+    await record(ledger, B, "brave-hare")
+
+    found = await ledger.freight.get("p", asked)
+
+    assert (found and found.name) == expected
+
+
+async def test_a_name_goes_before_an_alias(ledger):
+    """When one Freight's alias is another's name, the name wins."""
+    await record(ledger, A, B)
+    await record(ledger, B, "brave-hare")
+
+    assert (await ledger.freight.get("p", B)).name == B
+
+
+async def test_lists_are_newest_discovered_first(ledger):
+    """By time of discovery, then by name, both descending; of one origin where asked."""
+    for name, minutes, origin in (("f1", 1, ORIGIN), ("f3", 2, ORIGIN), ("f2", 2, ORIGIN), ("c1", 9, OTHER)):
+        await record(ledger, name, f"alias-{name}", minutes=minutes, origin=origin)
+
+    assert [f.name for f in await ledger.freight.list("p")] == ["c1", "f3", "f2", "f1"]
+    assert [f.name for f in await ledger.freight.list("p", origin=ORIGIN, limit=2)] == ["f3", "f2"]
+    assert set(await ledger.freight.many("p", ["f1", "c1", "nope"])) == {"f1", "c1"}
+
+
+async def test_an_alias_can_be_changed(ledger):
+    """To a free one only; the change is told once."""
+    await record(ledger, A, "merry-otter")
+    await record(ledger, B, "brave-hare")
+
+    await ledger.freight.set_alias("p", A, "calm-wren", "ann", at(1))
+    await ledger.freight.set_alias("p", A, "calm-wren", "ann", at(2))
+
+    assert (await ledger.freight.get("p", "calm-wren")).name == A
+    assert [e.at for e in await ledger.audit.list("p", type="FreightAliasChanged")] == [at(1)]
+    with pytest.raises(Conflict, match="brave-hare"):
+        await ledger.freight.set_alias("p", A, "brave-hare", "ann", at(3))
+    with pytest.raises(NotFound, match="nope"):
+        await ledger.freight.set_alias("p", "nope", "x", "ann", at(3))
+
+
+async def test_metadata_by_key(ledger):
+    """One key changes, the others and the content stay."""
+    stored, _ = await record(ledger, A, "merry-otter")
+    await ledger.freight.put_metadata("p", A, "ticket", "X-1")
+    await ledger.freight.put_metadata("p", A, "risk", {"score": 3})
+
+    assert await ledger.freight.get("p", A) == replace(stored, metadata={"ticket": "X-1", "risk": {"score": 3}})
+    with pytest.raises(NotFound):
+        await ledger.freight.put_metadata("p", "nope", "k", 1)
