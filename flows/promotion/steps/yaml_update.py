@@ -25,6 +25,8 @@ OUTWARD = False
 Scalar = str | bool | int | float | None
 
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
+_COLON = re.compile(r"\s*[:-]")
+_SPACE_TO_THE_END = re.compile(r"[ \t]+$", re.MULTILINE)
 _ANCHOR = re.compile(r"&\S+\s+")
 
 
@@ -65,7 +67,7 @@ def updated(text: str, updates: list[Update], path: str) -> str:
     root = _first_document(body, path)
     changes = {}
     for update in updates:
-        place = _find(root, split_key(update.key), update.key, path)
+        place = _find(body, root, update.key, path)
         changes[place] = scalar_text(update.value, place.flow)
     for place in sorted(changes, key=lambda place: place.start, reverse=True):
         body = _replaced(body, place, changes[place])
@@ -81,27 +83,42 @@ def _first_document(text: str, path: str) -> Any:
         raise Invalid(f"file {path!r} is not valid YAML{where}: {getattr(error, 'problem', '') or 'broken'}") from None
 
 
-def _find(root: Any, parts: list[str], key: str, path: str) -> _Place:
-    node, flow = root, False
-    for part in parts:
+def _find(text: str, root: Any, key: str, path: str) -> _Place:
+    node, flow, floor = root, False, 0
+    for part in split_key(key):
         flow = flow or bool(getattr(node, "flow_style", False))
-        node = _child(node, part)
-    if not isinstance(node, ScalarNode):
+        node, floor = _child(node, part)
+    place = _place(text, node, floor, flow) if isinstance(node, ScalarNode) else None
+    if place is None:
         raise Invalid(f"key {key!r} names no scalar in {path!r}; only existing scalars can be changed")
-    return _Place(node.start_mark.index, node.end_mark.index, flow)
+    return place
 
 
-def _child(node: Any, part: str) -> Any:
-    """Return the node a part of a key names. What is named by an alias stands elsewhere and counts as missing."""
-    if isinstance(node, MappingNode):
-        pairs = ((name.end_mark.index, value) for name, value in node.value if name.value == part)
-        floor, child = next(pairs, (0, None))
-    elif isinstance(node, SequenceNode) and part.isascii() and part.isdigit() and int(part) < len(node.value):
-        floor = max([node.start_mark.index, *(before.end_mark.index for before in node.value[: int(part)])])
-        child = node.value[int(part)]
-    else:
+def _place(text: str, node: ScalarNode, floor: int, flow: bool) -> _Place | None:
+    """Find where the scalar is written; one that is not written at all belongs behind its colon or dash."""
+    start, end = node.start_mark.index, node.end_mark.index
+    if start < end:
+        return _Place(start, end, flow)
+    colon = _COLON.match(text, floor)
+    if colon is None:
         return None
-    return child if child is not None and child.start_mark.index >= floor else None
+    behind = colon.end() + bool(_SPACE_TO_THE_END.match(text, colon.end()))
+    return _Place(behind, behind, flow)
+
+
+def _child(node: Any, part: str) -> tuple[Any, int]:
+    """Return the node a part of a key names, and from where on it can stand.
+
+    What is named by an alias stands elsewhere, before that, and counts as missing.
+    """
+    child, floor = None, 0
+    if isinstance(node, MappingNode):
+        pairs = ((value, name.end_mark.index) for name, value in node.value if name.value == part)
+        child, floor = next(pairs, (None, 0))
+    elif isinstance(node, SequenceNode) and part.isascii() and part.isdigit() and int(part) < len(node.value):
+        child = node.value[int(part)]
+        floor = max([node.start_mark.index, *(before.end_mark.index for before in node.value[: int(part)])])
+    return (child, floor) if child is not None and child.start_mark.index >= floor else (None, 0)
 
 
 def _replaced(text: str, place: _Place, value: str) -> str:
