@@ -1,0 +1,139 @@
+"""Analysis templates as people write them (Argo Rollouts: AnalysisTemplate, ClusterAnalysisTemplate).
+
+What arguments make of a template is checked once more when they are put in.
+"""
+
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from flows.model import Model
+from flows.verification.placeholder import Count, Interval
+from flows.verification.prometheus import Prometheus
+
+
+class SecretKeyReference(Model):
+    """One value of a Secret."""
+
+    name: str = Field(min_length=1, description="Name of the Secret.")
+    key: str = Field(min_length=1, description="Key of the value.")
+
+
+class FieldReference(Model):
+    """A field of the object that is analysed."""
+
+    field_path: str = Field(min_length=1, description="Path of the field.")
+
+
+class ValueSource(Model):
+    """Where an argument's value comes from."""
+
+    secret_key_ref: SecretKeyReference | None = Field(default=None, description="A value of a Secret.")
+    field_ref: FieldReference | None = Field(default=None, description="A field; needs a Rollout.")
+
+
+class Argument(Model):
+    """A declared argument; without value, the Stage must give it one."""
+
+    name: str = Field(min_length=1, description="Name, written `{{args.<name>}}`.")
+    value: str | None = Field(default=None, description="Default.")
+    value_from: ValueSource | None = Field(default=None, description="Where the value comes from.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.value is not None and self.value_from is not None:
+            raise ValueError(f"argument {self.name!r} has both 'value' and 'valueFrom'")
+        return self
+
+
+class MetricRule(Model):
+    """Metrics, by a regular expression over their names."""
+
+    metric_name: str = Field(min_length=1, description="Pattern that any part of a metric's name must match.")
+
+
+class Retention(MetricRule):
+    """How many measurements of some metrics are kept."""
+
+    limit: int = Field(ge=1, description="Number of newest measurements to keep.")
+
+
+class TemplateName(Model):
+    """Another template whose metrics belong to this one."""
+
+    template_name: str = Field(min_length=1, description="Name of the template.")
+    cluster_scope: bool = Field(default=False, description="Whether it is a ClusterAnalysisTemplate.")
+
+
+class Provider(Model):
+    """Where measurements come from; exactly one."""
+
+    prometheus: Prometheus | None = Field(default=None, description="Query Prometheus.")
+    web: dict[str, Any] | None = Field(default=None, description="Ask a web server for JSON.")
+    job: dict[str, Any] | None = Field(default=None, description="Run a Kubernetes Job.")
+    datadog: dict[str, Any] | None = Field(default=None, description="Query Datadog.")
+    new_relic: dict[str, Any] | None = Field(default=None, description="Query New Relic.")
+    cloud_watch: dict[str, Any] | None = Field(default=None, description="Query CloudWatch.")
+    graphite: dict[str, Any] | None = Field(default=None, description="Query Graphite.")
+    influxdb: dict[str, Any] | None = Field(default=None, description="Query InfluxDB.")
+    wavefront: dict[str, Any] | None = Field(default=None, description="Query Wavefront.")
+    skywalking: dict[str, Any] | None = Field(default=None, description="Query SkyWalking.")
+    kayenta: dict[str, Any] | None = Field(default=None, description="Run a Kayenta judgement.")
+    plugin: dict[str, Any] | None = Field(default=None, description="Ask a plugin of Argo Rollouts.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("a metric has exactly one provider")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """The one provider's name as in manifests."""
+        return next(iter(self.model_dump(exclude_unset=True, by_alias=True)))
+
+
+class Metric(Model):
+    """One thing to measure, how often, and what its values mean."""
+
+    name: str = Field(min_length=1, description="Name, unique among all templates of a verification.")
+    interval: Interval = Field(default="", description="Time between measurements.")
+    initial_delay: Interval = Field(default="", description="Time before the first measurement.")
+    count: Count = Field(default=0, description="Number of measurements; unset: 1, or endless with an interval.")
+    success_condition: str = Field(default="", description="Expression over `result` that makes it a success.")
+    failure_condition: str = Field(default="", description="Expression over `result` that makes it a failure.")
+    failure_limit: Count = Field(default=0, description="Failures that are borne; -1 for any number.")
+    inconclusive_limit: Count = Field(default=0, description="Inconclusive measurements that are borne.")
+    consecutive_error_limit: Count = Field(default=4, description="Errors in a row that are borne.")
+    consecutive_success_limit: Count = Field(default=0, description="Successes in a row that suffice; 0 for none.")
+    provider: Provider = Field(description="Where measurements come from.")
+
+    @model_validator(mode="after")
+    def _limits(self) -> Self:
+        if isinstance(self.count, int) and self.count > 0:
+            for field, limit in (("failureLimit", self.failure_limit), ("inconclusiveLimit", self.inconclusive_limit)):
+                if isinstance(limit, int) and limit > self.count:
+                    raise ValueError(f"'count' must not be less than {field!r}")
+            if self.count > 1 and not self.interval:
+                raise ValueError("'interval' is needed when 'count' is more than 1")
+        if _below(self.failure_limit, -1) or _below(self.consecutive_error_limit, 0):
+            raise ValueError("limits must not be negative, except failureLimit -1")
+        if _below(self.inconclusive_limit, 0) or _below(self.consecutive_success_limit, 0):
+            raise ValueError("limits must not be negative, except failureLimit -1")
+        if self.failure_limit == -1 and self.consecutive_success_limit == 0:
+            raise ValueError("'failureLimit: -1' needs 'consecutiveSuccessLimit', or nothing could fail")
+        return self
+
+
+def _below(limit: int | str, least: int) -> bool:
+    return isinstance(limit, int) and limit < least
+
+
+class AnalysisTemplateSpec(Model):
+    """What one template measures."""
+
+    args: list[Argument] = Field(default_factory=list, description="Arguments it takes.")
+    metrics: list[Metric] = Field(default_factory=list, description="What is measured.")
+    dry_run: list[MetricRule] = Field(default_factory=list, description="Metrics whose outcome does not count.")
+    measurement_retention: list[Retention] = Field(default_factory=list, description="Kept measurements, 10 if unset.")
+    templates: list[TemplateName] = Field(default_factory=list, description="Further templates.")

@@ -1,0 +1,119 @@
+"""Measurements taken and what they add up to, in the shape of an Argo Rollouts AnalysisRun's status."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal, Self
+
+MetricPhase = Literal["Pending", "Running", "Successful", "Failed", "Inconclusive", "Error"]
+COMPLETED = ("Successful", "Failed", "Inconclusive", "Error")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One value and its verdict. `value` is text, as shown to people."""
+
+    phase: MetricPhase
+    started_at: datetime
+    finished_at: datetime
+    value: str = ""
+    message: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def written(self) -> dict[str, Any]:
+        """The measurement as JSON."""
+        optional = {"value": self.value, "message": self.message, "metadata": dict(self.metadata)}
+        times = {"startedAt": self.started_at.isoformat(), "finishedAt": self.finished_at.isoformat()}
+        return {"phase": self.phase, **times} | {name: value for name, value in optional.items() if value}
+
+    @classmethod
+    def read(cls, written: Mapping[str, Any]) -> Self:
+        """Read what `written` wrote."""
+        return cls(
+            written["phase"],
+            datetime.fromisoformat(written["startedAt"]),
+            datetime.fromisoformat(written["finishedAt"]),
+            written.get("value", ""),
+            written.get("message", ""),
+            written.get("metadata", {}),
+        )
+
+
+@dataclass(frozen=True)
+class MetricResult:
+    """All there is to know of one metric. The counts outlive the measurements, of which only the newest are kept.
+
+    `count` leaves out errors; `consecutive_…` count from the newest measurement back.
+    """
+
+    name: str
+    phase: MetricPhase = "Pending"
+    message: str = ""
+    dry_run: bool = False
+    successful: int = 0
+    failed: int = 0
+    inconclusive: int = 0
+    error: int = 0
+    consecutive_error: int = 0
+    consecutive_success: int = 0
+    measurements: tuple[Measurement, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """Measurements that gave a verdict."""
+        return self.successful + self.failed + self.inconclusive
+
+    @property
+    def completed(self) -> bool:
+        """Whether nothing follows."""
+        return self.phase in COMPLETED
+
+    @property
+    def counted_bad(self) -> bool:
+        """Whether this metric alone ends the verification."""
+        return self.completed and self.phase != "Successful" and not self.dry_run
+
+    def plus(self, measurement: Measurement, retain: int) -> Self:
+        """Return the result with one more measurement, of which the newest `retain` are kept."""
+        phase = measurement.phase
+        return replace(
+            self,
+            successful=self.successful + (phase == "Successful"),
+            failed=self.failed + (phase == "Failed"),
+            inconclusive=self.inconclusive + (phase == "Inconclusive"),
+            error=self.error + (phase == "Error"),
+            consecutive_error=self.consecutive_error + 1 if phase == "Error" else 0,
+            consecutive_success=self.consecutive_success + 1 if phase == "Successful" else 0,
+            measurements=(*self.measurements, measurement)[-retain:],
+        )
+
+    def written(self) -> dict[str, Any]:
+        """The result as JSON."""
+        counts = {
+            "count": self.count,
+            "successful": self.successful,
+            "failed": self.failed,
+            "inconclusive": self.inconclusive,
+            "error": self.error,
+            "consecutiveError": self.consecutive_error,
+            "consecutiveSuccess": self.consecutive_success,
+        }
+        head = {"name": self.name, "phase": self.phase, "message": self.message, "dryRun": self.dry_run}
+        return head | counts | {"measurements": [measurement.written() for measurement in self.measurements]}
+
+    @classmethod
+    def read(cls, written: Mapping[str, Any]) -> Self:
+        """Read what `written` wrote."""
+        return cls(
+            name=written["name"],
+            phase=written["phase"],
+            message=written["message"],
+            dry_run=written["dryRun"],
+            successful=written["successful"],
+            failed=written["failed"],
+            inconclusive=written["inconclusive"],
+            error=written["error"],
+            consecutive_error=written["consecutiveError"],
+            consecutive_success=written["consecutiveSuccess"],
+            measurements=tuple(Measurement.read(each) for each in written["measurements"]),
+        )

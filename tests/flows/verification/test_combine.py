@@ -1,0 +1,163 @@
+"""Several templates become one plan, or one sentence that says why not."""
+
+import pytest
+
+from blocks.errors import Invalid
+from flows.verification.combine import Arguments, combine, plan, resolve, secrets_needed, substitute
+from flows.verification.model import AnalysisTemplateSpec, Argument
+
+
+def metric(name="m", **fields):
+    return {"name": name, "provider": {"prometheus": {"address": "http://p", "query": "up"}}} | fields
+
+
+def spec(*metrics, **fields):
+    return AnalysisTemplateSpec.model_validate({"metrics": list(metrics)} | fields)
+
+
+def no_secret(name, key):
+    raise AssertionError("no Secret is referred to")
+
+
+@pytest.mark.parametrize(
+    ("templates", "said"),
+    [
+        pytest.param([spec(metric("a")), spec(metric("a"))], "two metrics are named 'a'", id="metric"),
+        pytest.param(
+            [
+                spec(metric("a"), args=[{"name": "x", "value": "1"}]),
+                spec(metric("b"), args=[{"name": "x", "value": "2"}]),
+            ],
+            "argument 'x' has both values '1' and '2'",
+            id="argument",
+        ),
+        pytest.param(
+            [
+                spec(metric("a"), dryRun=[{"metricName": "a"}]),
+                spec(metric("b"), dryRun=[{"metricName": "a"}]),
+            ],
+            "dryRun names 'a' twice",
+            id="dry-run",
+        ),
+        pytest.param(
+            [
+                spec(metric("a"), measurementRetention=[{"metricName": "a", "limit": 1}]),
+                spec(metric("b"), measurementRetention=[{"metricName": "a", "limit": 2}]),
+            ],
+            "measurementRetention names 'a' twice",
+            id="retention",
+        ),
+        pytest.param([spec()], "there is no metric", id="nothing"),
+    ],
+)
+def test_conflicts(templates, said):
+    """Templates that contradict each other are not combined."""
+    with pytest.raises(Invalid, match=said):
+        combine(templates)
+
+
+def test_all_conflicts_are_told_at_once():
+    """Nobody has to repair one conflict to hear of the next."""
+    with pytest.raises(Invalid, match="two metrics are named 'a'; two metrics are named 'b'"):
+        combine([spec(metric("a"), metric("b")), spec(metric("b"), metric("a"))])
+
+
+def test_arguments_of_several_templates():
+    """The first declaration with a value speaks for its name, and equal values are no conflict."""
+    secret = {"name": "t", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}
+    combined = combine(
+        [
+            spec(metric("a"), args=[{"name": "x"}, {"name": "y", "value": "1"}, secret]),
+            spec(metric("b"), args=[{"name": "x", "value": "2"}, {"name": "y", "value": "1"}, {"name": "t"}]),
+        ]
+    )
+    assert {each.name: each.value for each in combined.args} == {"x": "2", "y": "1", "t": None}
+    assert [(each.name, each.key) for each in secrets_needed(combined, {})] == [("s", "k")]
+    assert secrets_needed(combined, {"t": "given"}) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "values"),
+    [
+        pytest.param({"x": "1"}, {"x": "1", "y": "default"}, id="default"),
+        pytest.param({"x": "1", "y": "2"}, {"x": "1", "y": "2"}, id="stage-wins"),
+        pytest.param({"x": "1", "z": "3"}, {"x": "1", "y": "default"}, id="undeclared-dropped"),
+        pytest.param({"x": ""}, {"x": "", "y": "default"}, id="empty-is-a-value"),
+    ],
+)
+def test_resolve(given, values):
+    """Declared arguments get the Stage's value, else the template's."""
+    declared = [Argument(name="x"), Argument(name="y", value="default")]
+    assert resolve(declared, given, no_secret).values == values
+
+
+def test_unresolved_arguments_are_named():
+    """Arguments nobody gives a value are all named."""
+    with pytest.raises(Invalid, match=r"no value for argument\(s\) a, c:"):
+        resolve([Argument(name="a"), Argument(name="b", value="1"), Argument(name="c")], {}, no_secret)
+
+
+def test_secrets_stay_out_of_sight():
+    """A Secret's value is put in, remembered as one to hide, and not shown by repr."""
+    declared = [Argument.model_validate({"name": "t", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}})]
+    arguments = resolve(declared, {}, lambda name, key: f"hush-{name}-{key}")
+    assert (arguments.values, arguments.secrets) == ({"t": "hush-s-k"}, ("hush-s-k",))
+    assert "hush" not in repr(arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "filled"),
+    [
+        pytest.param("{{args.a}}", "1", id="tight"),
+        pytest.param("{{ args.a }}-{{  args.b-c }}", "1-2", id="spaced"),
+        pytest.param("sum(x{y='z'}) { }", "sum(x{y='z'}) { }", id="single-braces"),
+        pytest.param({"k": ["{{args.a}}", 3, None, True]}, {"k": ["1", 3, None, True]}, id="nested"),
+    ],
+)
+def test_substitute(text, filled):
+    """Placeholders are replaced in every text, and only there."""
+    assert substitute(text, {"a": "1", "b-c": "2"}) == filled
+
+
+@pytest.mark.parametrize("text", ["{{args.other}}", "{{ a }}", "{{inputs.a}}"])
+def test_unknown_placeholders(text):
+    """A placeholder without a value is an error, never empty text."""
+    with pytest.raises(Invalid, match="failed to resolve"):
+        substitute(text, {"a": "1"})
+
+
+def test_plan():
+    """Arguments become numbers, and rules by pattern say which metrics do not count and how much is kept."""
+    combined = spec(
+        metric("error-rate", count="{{args.n}}", interval="{{args.every}}"),
+        metric("latency"),
+        dryRun=[{"metricName": "^lat"}],
+        measurementRetention=[{"metricName": "rate", "limit": 3}],
+    )
+    planned = plan(combined, Arguments({"n": "5", "every": "2s"}))
+    assert [(each.metric.name, each.dry_run, each.retain) for each in planned] == [
+        ("error-rate", False, 3),
+        ("latency", True, 10),
+    ]
+    assert (planned[0].metric.count, planned[0].metric.interval) == (5, "2s")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        pytest.param({"dryRun": [{"metricName": "x"}]}, "no metric's name matches 'x'", id="no-match"),
+        pytest.param({"dryRun": [{"metricName": "("}]}, "no regular expression", id="bad-pattern"),
+        pytest.param({"measurementRetention": [{"metricName": "x", "limit": 1}]}, "no metric's name", id="retention"),
+    ],
+)
+def test_rules_about_nothing(fields, said):
+    """A rule about no metric is a typing error somebody wants to hear of."""
+    with pytest.raises(Invalid, match=said):
+        plan(spec(metric("a"), **fields), Arguments({}))
+
+
+def test_a_bad_argument_is_not_repeated():
+    """A number that an argument does not make one is refused without showing the argument."""
+    with pytest.raises(Invalid, match=r"metric 'm' is not valid with its arguments: count") as error:
+        plan(spec(metric(count="{{args.n}}", interval="1s")), Arguments({"n": "s3cret"}))
+    assert "s3cret" not in str(error.value)
