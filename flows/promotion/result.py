@@ -12,7 +12,10 @@ from blocks.records import Credentials
 Outputs = dict[str, Any]
 
 HEALTH_CHECKS = "_healthChecks"
-"""Output under which a step leaves its health checks; the engine keeps them with the promotion and strips the key."""
+"""Output under which a step leaves health checks, a list of `{namespace, name, desiredRevisions}` of Applications.
+
+They are kept with the promotion, and no expression sees the key.
+"""
 
 
 @dataclass(frozen=True)

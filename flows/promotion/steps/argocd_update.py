@@ -43,5 +43,5 @@ def _result(decision: UpdateDecision, ctx: StepContext) -> StepResult:
         again_in, looks = next_look(ctx)
         return Waiting("; ".join(decision.waiting_for), again_in, outputs | {"looks": looks})
     count = len(decision.applications)
-    checks = [{"uses": "argocd-update", "config": {"apps": decision.health_checks}}]
-    return Succeeded(outputs | {HEALTH_CHECKS: checks}, f"synced {count} Application{'s' if count > 1 else ''}")
+    synced = f"synced {count} Application{'s' if count > 1 else ''}"
+    return Succeeded(outputs | {HEALTH_CHECKS: decision.health_checks}, synced)

@@ -26,13 +26,13 @@ async def test_sync(sandbox, argocd, ctx):
     assert waiting
     assert isinstance(done, Succeeded)
     assert done.outputs["apps"] == [{"name": "web", "namespace": "argocd"}]
-    [check] = done.outputs[HEALTH_CHECKS]
-    assert check["config"]["apps"] == [{"namespace": "argocd", "name": "web", "desiredRevisions": [commit]}]
+    checks = done.outputs[HEALTH_CHECKS]
+    assert checks == [{"namespace": "argocd", "name": "web", "desiredRevisions": [commit]}]
     application = await argocd.get("argocd", "web")
     assert application["spec"]["source"]["targetRevision"] == "main"
     assert application["status"]["operationState"]["syncResult"]["revision"] == commit
     async with asyncio.timeout(5):
-        while judge_health(check["config"]["apps"], [await argocd.get("argocd", "web")]).status != "Healthy":
+        while judge_health(checks, [await argocd.get("argocd", "web")]).status != "Healthy":
             await asyncio.sleep(0.05)
 
 
