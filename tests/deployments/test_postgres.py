@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from blocks.errors import Unavailable
-from deployments import postgres
+from deployments import postgres, postgres_programs
 from deployments.postgres import EmbeddedPostgres
 from tests.servers.postgres import reachable_folder
 
@@ -136,6 +136,19 @@ def test_stopping_leaves_no_process(server, folder):
         server.url("drayage")
 
 
+def test_data_of_another_postgresql_are_said_in_a_sentence(folder):
+    """Data that these programs cannot read are left alone, and the log is named."""
+    EmbeddedPostgres(folder, durable=False).stop()
+    version = folder / "server" / "data" / "PG_VERSION"
+    ours = version.read_text()
+    version.write_text("9")
+    try:
+        with pytest.raises(Unavailable, match="written by PostgreSQL 9"):
+            EmbeddedPostgres(folder, durable=False).start()
+    finally:
+        version.write_text(ours)
+
+
 def test_stopping_what_never_was(tmp_path):
     """Makes nothing."""
     EmbeddedPostgres(tmp_path / "never").stop()
@@ -170,8 +183,9 @@ def test_root_keeps_data_elsewhere_when_its_folder_is_closed(tmp_path, monkeypat
 def test_programs_out_of_reach_are_copied(folder, monkeypatch):
     """A wheel in a closed folder still serves."""
     closed = {"bin"}
-    reachable = postgres._reachable
-    monkeypatch.setattr(postgres, "_reachable", lambda path: path.name not in closed and reachable(path))
+    monkeypatch.setattr(
+        postgres_programs, "reachable", lambda path: path.name not in closed and postgres.reachable(path)
+    )
     server = EmbeddedPostgres(folder, durable=False)
     try:
         assert ask(server.start(), "SELECT 1") == 1
