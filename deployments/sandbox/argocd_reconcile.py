@@ -1,0 +1,71 @@
+"""One look of the controller at one Application: what it becomes, given what is wanted and what is live. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from deployments.sandbox.argocd_cluster import Live
+from deployments.sandbox.argocd_health import HealthRule
+from deployments.sandbox.argocd_operation import automatic, begun, carried_out, remembered, state_of
+from deployments.sandbox.argocd_sources import Target
+from deployments.sandbox.argocd_status import Json, compared
+from deployments.sandbox.kubernetes_objects import timestamp
+
+REFRESH = "argocd.argoproj.io/refresh"
+IN_PROGRESS = ("Running", "Terminating")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was gathered: the spec's target, the running operation's when it is due to end, and the live objects."""
+
+    target: Target
+    operation: Target | None
+    live: tuple[Live, ...]
+
+
+def reconciled(
+    application: Mapping[str, Any], seen: Seen, rule: HealthRule, now: datetime
+) -> tuple[Json, tuple[Live, ...]]:
+    """Decide the Application's next form and its live objects; unchanged means that nothing is to be written."""
+    new = dict(application)
+    live = seen.live
+    new["status"] = dict(application.get("status") or {})
+    state = state_of(application)
+    if state.get("phase") in IN_PROGRESS:
+        if seen.operation:
+            live = _end(new, seen.operation, live, now)
+    elif application.get("operation"):
+        new["status"]["operationState"] = begun(application, now)
+    new["status"] = compared(new, seen.target, live, rule, now)
+    if not new.get("operation") and (operation := automatic(new, new["status"], seen.target)):
+        new["operation"] = operation
+    asked = _without_refresh(new)
+    if asked or new != application:
+        new["status"]["reconciledAt"] = timestamp(now)
+    return new, live
+
+
+def in_progress(application: Mapping[str, Any]) -> bool:
+    """Say whether an operation runs."""
+    return state_of(application).get("phase") in IN_PROGRESS
+
+
+def _end(new: Json, target: Target, live: tuple[Live, ...], now: datetime) -> tuple[Live, ...]:
+    """End the running operation within `new` and return what is live after it."""
+    state, after = carried_out(new, target, live, now)
+    new["status"]["operationState"] = state
+    new.pop("operation", None)
+    if state["phase"] == "Succeeded":
+        new["status"]["history"] = remembered(new, state)
+    return after
+
+
+def _without_refresh(new: Json) -> bool:
+    """Take the refresh request off, and say whether there was one."""
+    annotations = dict(new["metadata"].get("annotations") or {})
+    if annotations.pop(REFRESH, None) is None:
+        return False
+    new["metadata"] = new["metadata"] | {"annotations": annotations}
+    return True

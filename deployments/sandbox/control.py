@@ -1,0 +1,94 @@
+"""What a person or a test tells the sandbox itself, under `/sandbox`."""
+
+from asyncio import to_thread
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from blocks.errors import Invalid, NotFound
+from deployments.sandbox.images import MANIFEST, build_image
+from deployments.sandbox.request_body import read_object
+from deployments.sandbox.world import World
+
+
+class Control:
+    """The endpoints over one world."""
+
+    def __init__(self, world: World) -> None:
+        """Control `world`."""
+        self.world = world
+
+    def routes(self) -> list[Route]:
+        """List the routes."""
+        return [
+            Route("/sandbox", self.overview),
+            Route("/sandbox/git/{name:path}", self.create_repository, methods=["POST"]),
+            Route("/sandbox/images", self.create_image, methods=["POST"]),
+            Route("/sandbox/images/bad", self.mark_bad, methods=["POST"]),
+            Route("/sandbox/images/bad", self.mark_good, methods=["DELETE"]),
+            Route("/sandbox/metrics", self.set_metric, methods=["POST"]),
+        ]
+
+    async def overview(self, request: Request) -> Response:
+        """Show repositories, images and Applications with their health."""
+        return JSONResponse(await self.world.overview())
+
+    async def create_repository(self, request: Request) -> Response:
+        """Make a Git repository with `{files: {path: content}, branch}`; 200 and no change when it exists."""
+        name, body = request.path_params["name"].removesuffix(".git"), await read_object(request)
+        files = _strings(body, "files")
+        try:
+            made = await self.world.create_repository(name, files, str(body.get("branch", "main")))
+        except (Invalid, NotFound) as error:
+            raise HTTPException(400, str(error)) from None
+        return JSONResponse({"name": name, "path": f"/git/{name}.git"}, 201 if made else 200)
+
+    async def create_image(self, request: Request) -> Response:
+        """Make an image without a push: `{repository, tag, labels, annotations}`, created now."""
+        body = await read_object(request)
+        repository, tag = _string(body, "repository"), _string(body, "tag")
+        now, labels = datetime.now(UTC), _strings(body, "labels")
+        image = build_image(f"{repository}:{tag}", now, labels, _strings(body, "annotations"))
+        await to_thread(self.world.registry.store.put_image, repository, tag, MANIFEST, image)
+        return JSONResponse({"repository": repository, "tag": tag, "digest": image.digest}, 201)
+
+    async def mark_bad(self, request: Request) -> Response:
+        """Let `{image}` never come up; the registry's host may be left out."""
+        return await self._mark(request, bad=True)
+
+    async def mark_good(self, request: Request) -> Response:
+        """Let `{image}` come up again."""
+        return await self._mark(request, bad=False)
+
+    async def _mark(self, request: Request, *, bad: bool) -> Response:
+        self.world.cluster.mark(_string(await read_object(request), "image"), bad)
+        return JSONResponse({"badImages": sorted(self.world.cluster.bad_images)})
+
+    async def set_metric(self, request: Request) -> Response:
+        """Set `{name, labels, value}`; a null value forgets the series."""
+        body = await read_object(request)
+        value = body.get("value")
+        try:
+            number = None if value is None else float(value)
+        except (TypeError, ValueError):
+            raise HTTPException(400, f"value must be a number, not {value!r}") from None
+        self.world.metrics.set(_string(body, "name"), _strings(body, "labels"), number)
+        self.world.bell.ring()
+        return Response(status_code=204)
+
+
+def _string(body: dict[str, Any], field: str) -> str:
+    if not isinstance(body.get(field), str) or not body[field]:
+        raise HTTPException(400, f"{field} is required, a string")
+    return str(body[field])
+
+
+def _strings(body: dict[str, Any], field: str) -> dict[str, str]:
+    found = body.get(field) or {}
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise HTTPException(400, f"{field} must be an object of strings")
+    return found

@@ -1,0 +1,51 @@
+"""Watches: the history as JSON lines, from a resourceVersion on, for as long as the client asked."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from deployments.sandbox.kubernetes_errors import StatusError
+from deployments.sandbox.kubernetes_selectors import Accepts
+from deployments.sandbox.kubernetes_store import Change, ObjectStore
+
+TIMEOUT_LIMIT = 300.0
+"""Seconds after which a watch ends in any case; clients open the next one."""
+
+
+async def watch(store: ObjectStore, since: str, accepts: Accepts, timeout: float) -> AsyncIterator[bytes]:
+    """Yield one line per event; without a version, or with `0`, the present objects come first as ADDED.
+
+    A version that is too old gives one ERROR event with code 410, as on the real server.
+    """
+    until = asyncio.get_running_loop().time() + min(timeout, TIMEOUT_LIMIT)
+    heard, version = store.bell.rings, store.version
+    if since in ("", "0"):
+        for item in filter(accepts, store.items()):
+            yield _line("ADDED", item)
+    else:
+        version = int(since)
+    while not store.bell.closed and (left := until - asyncio.get_running_loop().time()) > 0:
+        try:
+            changes = store.changes_after(version)
+        except StatusError as error:
+            yield _line("ERROR", error.status())
+            return
+        for change in changes:
+            version = change.version
+            if kind := seen_as(change, accepts):
+                yield _line(kind, change.item)
+        heard = await store.bell.wait(heard, left)
+
+
+def seen_as(change: Change, accepts: Accepts) -> str:
+    """Say what a change is for a watch with selectors: entering is ADDED, leaving DELETED, else nothing."""
+    was = change.before is not None and accepts(change.before)
+    is_now = change.type != "DELETED" and accepts(change.item)
+    if was and is_now:
+        return "MODIFIED"
+    return "ADDED" if is_now else "DELETED" if was else ""
+
+
+def _line(kind: str, item: Any) -> bytes:
+    return json.dumps({"type": kind, "object": item}).encode() + b"\n"
