@@ -48,9 +48,9 @@ class Question:
 
 
 async def query(question: Question) -> Sample:
-    """Return what Prometheus says: a number for a scalar, else a list of numbers, empty when there are no series.
+    """Return what Prometheus says: a number for a scalar, else a tuple of numbers, empty when there are no series.
 
-    A range gives the points of all its series in one list. Raises Invalid with Prometheus' own sentence for bad
+    A range gives the points of all its series in one tuple. Raises Invalid with Prometheus' own sentence for bad
     PromQL, Unauthorized, and what `blocks.http_client.request` raises.
     """
     asked = _without_login_in_url(question)
@@ -151,12 +151,12 @@ def _value(question: Question, answer: httpx.Response) -> Any:
         ) from None
 
 
-def _numbers(kind: str, result: Any) -> float | list[float]:
+def _numbers(kind: str, result: Any) -> float | tuple[float, ...]:
     match kind:
         case "scalar":
             return float(result[1])
         case "vector":
-            return [float(series["value"][1]) for series in result]
+            return tuple(float(series["value"][1]) for series in result)
         case "matrix":
-            return [float(point[1]) for series in result for point in series["values"]]
+            return tuple(float(point[1]) for series in result for point in series["values"])
     raise ValueError(kind)

@@ -130,7 +130,7 @@ class _Run:
 
 def shown(value: Any) -> str:
     """A measured value as people read it: `0.5`, `[0.5,1]`; cut after 1,000 characters."""
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         text = f"[{','.join(map(shown, value))}]"
     else:
         text = f"{value:.12g}" if isinstance(value, float) else str(value)

@@ -20,14 +20,14 @@ from tests.servers.prometheus import LOGIN, guarded_prometheus_url, prometheus_u
     ("promql", "value"),
     [
         pytest.param("scalar(requests)", 40.0, id="scalar"),
-        pytest.param("sort(error_rate)", [0.25, 0.5], id="vector"),
-        pytest.param("sum(error_rate)", [0.75], id="one-series"),
-        pytest.param("no_such_metric", [], id="no-series"),
-        pytest.param("requests / nothing", [math.inf], id="infinity"),
+        pytest.param("sort(error_rate)", (0.25, 0.5), id="vector"),
+        pytest.param("sum(error_rate)", (0.75,), id="one-series"),
+        pytest.param("no_such_metric", (), id="no-series"),
+        pytest.param("requests / nothing", (math.inf,), id="infinity"),
     ],
 )
 async def test_instant(prometheus_url, promql, value):  # noqa: F811
-    """A scalar is a number, anything else a list of numbers."""
+    """A scalar is a number, anything else a tuple of numbers."""
     sample = await query(Question(prometheus_url, promql))
     assert sample.value == value
     assert sample.metadata == {"ResolvedPrometheusQuery": promql}
@@ -51,7 +51,7 @@ async def test_range(prometheus_url):  # noqa: F811
     now = datetime.now(UTC)
     wanted = Range(now - timedelta(minutes=2), now, timedelta(minutes=1))
     sample = await query(Question(prometheus_url, "sort(error_rate)", range=wanted))
-    assert sample.value == [0.25, 0.25, 0.25, 0.5, 0.5, 0.5]
+    assert sample.value == (0.25, 0.25, 0.25, 0.5, 0.5, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -77,13 +77,13 @@ async def test_login_in_a_header(guarded_prometheus_url):  # noqa: F811
     """A basic login goes in the headers, as in Argo Rollouts."""
     basic = base64.b64encode(":".join(LOGIN).encode()).decode()
     sample = await query(Question(guarded_prometheus_url, "requests", headers={"Authorization": f"Basic {basic}"}))
-    assert sample.value == [40.0]
+    assert sample.value == (40.0,)
 
 
 async def test_login_in_the_address(guarded_prometheus_url):  # noqa: F811
     """A login in the address works too, and a wrong one is refused without repeating it."""
     right = guarded_prometheus_url.replace("://", "://reader:p%40ss%20word@")
-    assert (await query(Question(right, "requests"))).value == [40.0]
+    assert (await query(Question(right, "requests"))).value == (40.0,)
     wrong = Question(guarded_prometheus_url.replace("://", "://reader:hush@"), "requests")
     with pytest.raises(Unauthorized, match="answered 401") as error:
         await query(wrong)
@@ -152,7 +152,7 @@ def gate():
 async def test_oauth2(gate, path):
     """A token is fetched with client credentials, in the header or else in the form, and used."""
     login = ClientCredentials(gate.url + path, "app", "hush", ("read", "metrics"))
-    assert (await query(Question(gate.url, "up", oauth2=login))).value == [7.0]
+    assert (await query(Question(gate.url, "up", oauth2=login))).value == (7.0,)
     assert gate.seen[0][2]["scope"] == "read metrics"
     assert "hush" not in repr(login)
 

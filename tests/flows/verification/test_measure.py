@@ -222,7 +222,7 @@ async def test_against_prometheus(prometheus_url, query, conditions, phase):  # 
     ("value", "text"),
     [
         pytest.param(0.5, "0.5", id="number"),
-        pytest.param([0.25, float("nan"), 1e-7], "[0.25,nan,1e-07]", id="list"),
+        pytest.param((0.25, float("nan"), 1e-7), "[0.25,nan,1e-07]", id="list"),
         pytest.param({"a": 1}, "{'a': 1}", id="json"),
         pytest.param("x" * 2000, "x" * 1000 + "…", id="long"),
     ],
