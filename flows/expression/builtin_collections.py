@@ -139,15 +139,15 @@ def sort(frame: Frame, value: Any, order: Any = "asc") -> list[Any]:
 
 
 def sorted_by(budget: Budget, items: Any, marks: Any, *, downwards: bool) -> list[Any]:
-    """Sort items by marks that are all numbers, all strings, all times or all durations; equal ones keep their order."""
+    """Sort items by marks of one kind that has an order; items with equal marks keep theirs."""
 
     def compare(left: int, right: int) -> int:
         budget.step()
-        return less(marks[right], marks[left]) - less(marks[left], marks[right])
+        return sign * (less(marks[right], marks[left]) - less(marks[left], marks[right]))
 
     budget.grow(len(items))
     sign = -1 if downwards else 1
-    places = sorted(range(len(items)), key=cmp_to_key(lambda left, right: sign * compare(left, right)))
+    places: list[int] = sorted(range(len(items)), key=cmp_to_key(compare))
     return [items[place] for place in places]
 
 

@@ -60,7 +60,7 @@ def _moved(time: Time, span: Any) -> Time:
 def _other(value: Any) -> Time:
     if value.__class__ is not Time:
         raise Fault(f"a time is needed, not {type_name(value)}")
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def _within(time: Time, place: Any) -> Time:

@@ -113,7 +113,7 @@ RUN: dict[str, Callable[..., Any]] = {
 
 
 def reduce(items: Any, step: Callable[[int, Any, Any], Any], initial: list[Any]) -> Any:
-    """Fold the elements into one value; `step` takes index, element and accumulator, `initial` is empty or one value."""
+    """Fold the elements into one value, from `initial` (one value) or, where that is empty, from the first element."""
     if not items and not initial:
         raise Fault("reduce of an empty array needs an initial value")
     accumulator = initial[0] if initial else items[0]

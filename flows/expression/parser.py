@@ -51,11 +51,13 @@ def parse(source: str) -> Node:
 
 def _unexpected(error: UnexpectedInput) -> ExpressionError:
     if isinstance(error, UnexpectedCharacters):
-        return ExpressionError("there is an unexpected character or an unfinished string", error.pos_in_stream + 1)
+        return ExpressionError(
+            "there is an unexpected character or an unfinished string", (error.pos_in_stream or 0) + 1
+        )
     token = getattr(error, "token", None)
     if token is None or token.type == "$END":
         return ExpressionError("it ends too early")
-    return ExpressionError(f"unexpected {str(token)[:40]!r}", token.start_pos + 1)
+    return ExpressionError(f"unexpected {str(token)[:40]!r}", _at(token))
 
 
 def _at(token: Any) -> int:

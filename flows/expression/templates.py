@@ -79,7 +79,7 @@ class _Rendering:
         return infer("".join(parts))
 
     def _embedded(self, expression: str) -> str:
-        value = evaluation.run(expression, self.env, self.clock, self.budget)
+        value = evaluation.run(expression, self.env, self.clock, self.budget, templated=True)
         if value.__class__ is str:
             return str(value)
         try:

@@ -57,9 +57,9 @@ def _hashable(key: Any) -> tuple[type, Any]:
     return kind, key
 
 
-ARRAYS = frozenset({list, tuple, NilArray})
-INTEGERS = frozenset({int, Byte})
-NUMBERS = frozenset({int, Byte, float})
+ARRAYS: frozenset[Any] = frozenset({list, tuple, NilArray})
+INTEGERS: frozenset[Any] = frozenset({int, Byte})
+NUMBERS: frozenset[Any] = frozenset({int, Byte, float})
 
 _NAMES: dict[type, str] = {
     type(None): "nil",

@@ -1,4 +1,4 @@
-"""Values as YAML, the way yaml.v3 writes them: four spaces, sorted keys, quotes where a reader would mistake a string."""
+"""Values as YAML, the way yaml.v3 writes them: four spaces, sorted keys, strings quoted where they look otherwise."""
 
 import math
 import re
