@@ -1,13 +1,13 @@
 """One ledger database, SQLite or PostgreSQL: connections, transactions and what their failures mean."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import aiosqlite
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -84,8 +84,8 @@ class Database:
 
     async def prepare_file(self) -> None:
         """Let readers and the writer of a SQLite file not block each other (WAL, which the file remembers)."""
-        async with self._failures(), aiosqlite.connect(self.path, timeout=BUSY_SECONDS) as connection:
-            await connection.execute("PRAGMA journal_mode = WAL")
+        async with self._failures():
+            await asyncio.to_thread(_remember_wal, self.path)
 
     async def close(self) -> None:
         """Close this loop's connections; those of other loops are let go."""
@@ -151,6 +151,11 @@ def _with_ssl(url: URL) -> URL:
     """Read libpq's `sslmode`, which the driver calls `ssl`."""
     mode = url.query.get("sslmode")
     return url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode}) if mode else url
+
+
+def _remember_wal(path: Path) -> None:
+    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:

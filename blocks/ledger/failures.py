@@ -1,10 +1,12 @@
 """What a database failure means to a caller: which of our errors, in which words."""
 
+import sqlite3
+
 import sqlalchemy.exc as exc
 
 from blocks.errors import Conflict, DrayageError, NotFound, Unauthorized, Unavailable, Unreachable
 
-FAILURES = (exc.SQLAlchemyError, OSError, TimeoutError)
+FAILURES = (exc.SQLAlchemyError, sqlite3.Error, OSError, TimeoutError)
 """What the drivers raise."""
 
 _BY_STATE: dict[str, tuple[type[DrayageError], str]] = {
@@ -27,29 +29,32 @@ def translate(error: BaseException, where: str) -> DrayageError | None:
     """
     if isinstance(error, exc.DBAPIError):
         return _of_driver(error, where)
+    if isinstance(error, sqlite3.Error):
+        return _of_sqlite(str(error), where)
     if isinstance(error, exc.TimeoutError):
         return Unavailable(f"asked {where} for a connection; all were busy for too long; try again")
-    if isinstance(error, exc.SQLAlchemyError):
-        return None
     if isinstance(error, TimeoutError | OSError):
         return Unreachable(f"tried to reach {where}; no answer ({type(error).__name__}); check that it runs")
     return None
 
 
 def _of_driver(error: exc.DBAPIError, where: str) -> DrayageError | None:
-    known = _BY_STATE.get(state := str(getattr(error.orig, "sqlstate", None) or ""))
-    if known:
-        kind, sentence = known
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    if state in _BY_STATE:
+        kind, sentence = _BY_STATE[state]
         return kind(f"asked {where}; {sentence}")
-    text = str(error.orig)
+    if error.connection_invalidated or state.startswith(("08", "57P")) or isinstance(error, exc.InterfaceError):
+        return Unreachable(f"asked {where}; the connection broke; check that it runs and try again")
+    return _of_sqlite(str(error.orig), where)
+
+
+def _of_sqlite(text: str, where: str) -> DrayageError | None:
     if "database is locked" in text or "database table is locked" in text:
         return Conflict(f"waited to write to {where}; another writer kept it locked; try again")
     if "UNIQUE constraint failed" in text:
         return Conflict(f"asked {where}; another transaction was faster; look again and retry")
     if any(trouble in text for trouble in ("disk is full", "readonly database", "disk I/O error")):
         return Unavailable(f"asked {where}; SQLite said {text!r}; check the disk and the file's permissions")
-    if "unable to open database file" in text:
-        return NotFound(f"tried to open {where}; the file cannot be opened; check the folder and its permissions")
-    if error.connection_invalidated or state.startswith(("08", "57P")) or isinstance(error, exc.InterfaceError):
-        return Unreachable(f"asked {where}; the connection broke; check that it runs and try again")
+    if "unable to open database file" in text or "file is not a database" in text:
+        return NotFound(f"tried to open {where}; SQLite said {text!r}; check the path and its permissions")
     return None

@@ -6,12 +6,12 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from blocks.errors import Refused
+from blocks.errors import NotFound, Refused
 from blocks.ledger.database import Database
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ async def migrate(database: Database) -> None:
 
 
 async def _version(database: Database) -> str | None:
-    if database.sqlite and not database.path.exists():
+    if database.sqlite and not database.path.is_file():
         return None
     try:
         async with database.read() as connection:
@@ -91,9 +91,16 @@ async def _alone(database: Database) -> AsyncIterator[None]:
     if not database.sqlite:
         yield
         return
-    path = database.path
-    await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-    with path.with_name(f"{path.name}.lock").open("w") as file:
+    with await asyncio.to_thread(_open_beside, database) as file:
         await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
         await database.prepare_file()
         yield
+
+
+def _open_beside(database: Database) -> IO[str]:
+    path = database.path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.with_name(f"{path.name}.lock").open("w")
+    except OSError as error:
+        raise NotFound(f"tried to open {database.where}; {error}; check the path and its permissions") from error

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from blocks.errors import Conflict, DrayageError, Invalid, NotFound, Unauthorized, Unreachable
+from blocks.errors import Conflict, Invalid, NotFound, Unauthorized, Unreachable
 from blocks.ledger.database import Database
 from blocks.ledger.ledger import Ledger
 from tests.blocks.ledger.samples import at
@@ -82,12 +82,14 @@ async def test_a_wrong_url_is_terminal(postgres_url, change, error):
     assert SECRET not in str(caught.value)
 
 
-async def test_a_file_in_a_place_that_cannot_be_opened(tmp_path: Path):
-    """A folder in the place of the file is told as such."""
-    (tmp_path / "ledger.db").mkdir()
+@pytest.mark.parametrize("place", ["folder", "text/ledger.db", "text"])
+async def test_a_place_where_no_ledger_can_be(tmp_path: Path, place):
+    """A folder, a path below a file, and a file of another kind are each told with the path."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "text").write_text("no database, but long enough to have a header of its own" * 20)
 
-    with pytest.raises(DrayageError, match=r"ledger\.db"):
-        await Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")
+    with pytest.raises(NotFound, match=f"{place}.*check the path"):
+        await Ledger.open(f"sqlite:///{tmp_path / place}")
 
 
 async def test_a_block_that_raises_leaves_nothing(ledger):
