@@ -13,6 +13,22 @@ KIND = "Application"
 KEPT = ("uid", "creationTimestamp", "deletionTimestamp", "generation", "resourceVersion", "namespace")
 """Metadata that only the server writes."""
 
+TYPES: dict[str, type] = {
+    "spec.destination": dict,
+    "spec.source": dict,
+    "spec.sources": list,
+    "spec.syncPolicy": dict,
+    "spec.syncPolicy.automated": dict,
+    "operation": dict,
+    "operation.sync": dict,
+    "status": dict,
+    "status.operationState": dict,
+    "status.history": list,
+}
+"""Types of the fields that the controller reads."""
+
+NOUNS: dict[type, str] = {dict: "an object", list: "a list"}
+
 
 def timestamp(when: datetime) -> str:
     """Write a time as Kubernetes does: UTC, whole seconds."""
@@ -33,6 +49,7 @@ def check(item: Mapping[str, Any], namespace: str) -> None:
     if missing:
         raise StatusError("Invalid", f"Application {name!r} is invalid: spec.{missing[0]}: Required value", name)
     _check_strings(metadata, name)
+    _check_types(item, name)
 
 
 def _check_strings(metadata: Mapping[str, Any], name: str) -> None:
@@ -40,6 +57,15 @@ def _check_strings(metadata: Mapping[str, Any], name: str) -> None:
         values = metadata.get(field) or {}
         if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
             raise StatusError("BadRequest", f"metadata.{field} must map strings to strings", name)
+
+
+def _check_types(item: Mapping[str, Any], name: str) -> None:
+    for path, kind in TYPES.items():
+        value: Any = item
+        for key in path.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        if value is not None and not isinstance(value, kind):
+            raise StatusError("Invalid", f"Application {name!r} is invalid: {path}: must be {NOUNS[kind]}", name)
 
 
 def created(item: Object, namespace: str, uid: str, now: datetime) -> Object:

@@ -86,9 +86,9 @@ class Sandbox:
     async def __aenter__(self) -> Self:
         """Open the port and return once it answers."""
         self.root.mkdir(parents=True, exist_ok=True)
+        self.world = World(self.root.resolve(), self.users, self.timing)
         listening = _listen(self.port)
         self.port = listening.getsockname()[1]
-        self.world = World(self.root.resolve(), self.users, self.timing)
         self._server = _Server(_config(self._app()))
         self._serving = asyncio.create_task(self._server.serve([listening]))
         self._work = [

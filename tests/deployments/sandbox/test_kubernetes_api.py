@@ -81,6 +81,8 @@ async def test_create_and_read(api):
     ("change", "status"),
     [
         pytest.param({"spec": {}}, 422, id="spec-without-project"),
+        pytest.param({"spec": {"project": "a", "destination": "here"}}, 422, id="destination-not-an-object"),
+        pytest.param({"operation": "sync"}, 422, id="operation-not-an-object"),
         pytest.param({"kind": "AppProject"}, 400, id="other-kind"),
         pytest.param({"metadata": {"name": "Bad_Name"}}, 422, id="bad-name"),
         pytest.param({"metadata": {"name": "a", "namespace": "other"}}, 400, id="other-namespace"),
