@@ -7,12 +7,12 @@ ANNOTATION = "kargo.akuity.io/authorized-stage"
 
 
 def authorized(annotation: str | None, project: str, stage: str) -> bool:
-    """Whether the annotation names exactly this Stage.
+    """Whether the annotation names exactly this Stage. Blanks and empty entries do not matter.
 
     An entry that is no `<project>:<stage>` or has a wildcard makes the whole list worthless, so that nobody
     believes a pattern to be honoured.
     """
-    entries = [_entry(entry) for entry in (annotation or "").split(",")]
+    entries = [_entry(entry) for entry in (annotation or "").split(",") if entry.strip()]
     return None not in entries and (project, stage) in entries
 
 
@@ -23,5 +23,5 @@ def permits(application: Application, project: str, stage: str) -> bool:
 
 
 def _entry(text: str) -> tuple[str, str] | None:
-    project, _, stage = text.strip().partition(":")
+    project, stage = (part.strip() for part in text.partition(":")[::2])
     return (project, stage) if project and stage and "*" not in text else None

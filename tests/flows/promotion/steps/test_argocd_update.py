@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from blocks.argocd import ArgoCD
 from blocks.errors import Invalid, Retryable
 from flows.promotion.argocd.health import judge_health
 from flows.promotion.result import HEALTH_CHECKS, Succeeded
@@ -91,6 +92,33 @@ async def test_a_second_run_attaches(sandbox, argocd, ctx):
     after = await argocd.get("argocd", "web")
     assert len(after["status"]["history"]) == 1
     assert after["status"]["operationState"] == before["status"]["operationState"]
+
+
+class Hasty(ArgoCD):
+    """A connection before whose first patch somebody else is faster."""
+
+    hasty = True
+
+    async def patch(self, namespace, name, body):
+        if self.hasty:
+            self.hasty = False
+            await super().patch(namespace, name, {"metadata": {"labels": {"touched": "yes"}}})
+        return await super().patch(namespace, name, body)
+
+
+async def test_a_change_in_between(sandbox, ctx):
+    """An Application that changes between look and patch is looked at again, and the change survives."""
+    create(sandbox)
+    hasty = Hasty.from_token(sandbox.url, "")
+
+    async def connect():
+        return hasty
+
+    *_, done = await attempts(STEP, {"apps": [{"name": "web"}]}, replace(ctx, argocd=connect))
+    assert isinstance(done, Succeeded)
+    application = await hasty.get("argocd", "web")
+    assert application["metadata"]["labels"] == {"touched": "yes"}
+    assert len(application["status"]["history"]) == 1
 
 
 async def test_another_promotion_syncs_again(sandbox, argocd, ctx):
