@@ -10,6 +10,7 @@ from pathlib import Path
 from blocks.errors import Invalid, NotFound
 from blocks.git.bare import has_commit
 from blocks.git.command import git
+from blocks.git.failures import Damaged
 from blocks.git.identity import Author, with_trailers
 from blocks.git.work_tree import Origin, WorkTree
 
@@ -25,8 +26,11 @@ class Clone:
     async def make(cls, repository: Path, mirror: Path, origin: Origin, *, inside: Path) -> "Clone":
         """Clone a mirror without copying its objects, removing what an earlier try left, checkouts included."""
         await asyncio.to_thread(_wipe, repository, inside)
-        shared = ("--quiet", "--bare", "--shared", "--template=")
-        await git("clone", *shared, "--", str(mirror), str(repository))
+        await git("init", "--quiet", "--bare", "--template=", "--", str(repository))
+        refs = await git("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags", cwd=mirror)
+        await asyncio.to_thread(_share, repository, mirror, refs)
+        head = (await git("symbolic-ref", "HEAD", cwd=mirror)).strip()
+        await git("symbolic-ref", "HEAD", head, cwd=repository)
         kept = {
             "remote.origin.url": origin.url,
             "drayage.insecure": str(origin.insecure).lower(),
@@ -45,8 +49,12 @@ class Clone:
         return named
 
     async def branch_exists(self, branch: str) -> bool:
-        """Whether there is such a branch."""
-        return await has_commit(self.repository, f"refs/heads/{branch}")
+        """Whether there is such a branch. Raises Damaged when its commit is lost."""
+        ref = f"refs/heads/{branch}"
+        commit = (await git("rev-parse", "--verify", "--quiet", ref, cwd=self.repository, accept=(0, 1))).strip()
+        if commit and not await has_commit(self.repository, commit):
+            raise Damaged(f"the local copy lost commit {commit} of branch {branch!r}")
+        return bool(commit)
 
     async def tagged(self, tag: str) -> str:
         """Return the commit a tag points at. Raises NotFound."""
@@ -93,6 +101,13 @@ class Clone:
         dated = author.environment("AUTHOR", at) | author.environment("COMMITTER", at)
         text = await with_trailers(message, trailers, self.repository)
         return (await git("commit-tree", "-F", "-", empty, cwd=self.repository, env=dated, input=text)).strip()
+
+
+def _share(repository: Path, mirror: Path, refs: str) -> None:
+    """Use the mirror's objects in place, and copy its branches and tags in one file."""
+    (repository / "objects/info").mkdir(exist_ok=True)
+    (repository / "objects/info/alternates").write_text(f"{mirror.absolute() / 'objects'}\n")
+    (repository / "packed-refs").write_text(refs)
 
 
 def _wipe(repository: Path, inside: Path) -> None:

@@ -45,6 +45,7 @@ SETTINGS = {
     "core.askPass": "",
     "core.autocrlf": "false",
     "core.quotePath": "false",
+    "core.commentChar": "\x01",  # lines of a message that begin with # are part of it
     "credential.helper": "",  # an empty value forgets every helper configured elsewhere
     "gc.auto": "0",
     "maintenance.auto": "false",

@@ -55,8 +55,11 @@ class WorkTree:
         return Origin(values["remote.origin.url"], values.get("drayage.insecure") == "true", author)
 
     async def has_changes(self) -> bool:
-        """Whether anything differs from the checked-out commit, new files included and ignored ones not."""
-        return bool(await git("status", "--porcelain", "-z", "--ignore-submodules=dirty", cwd=self.path))
+        """Stage everything, new files included and ignored ones not; whether it differs from the checked-out commit."""
+        async with self.writing() as lock:
+            await git("add", "--all", "--sparse", "--", ".", cwd=self.path, holding=lock)
+            staged = (await git("write-tree", cwd=self.path, holding=lock)).strip()
+        return staged != await self.resolve("HEAD^{tree}")
 
     async def was_committed_by(self, promotion: str, at: datetime) -> bool:
         """Whether the checked-out commit is the one this promotion made at that second."""
@@ -70,7 +73,7 @@ class WorkTree:
         return promotion in (await git("log", "-1", known, commit, cwd=self.path)).split("\n")
 
     async def commit(self, message: str, author: Author | None, trailers: Mapping[str, str], at: datetime) -> str:
-        """Commit everything that changed and return the commit.
+        """Commit what `has_changes` staged and return the commit.
 
         The same contents, parent, message, names and second give the same commit, wherever and however often
         it is made. Author and committer are the clone's unless an author is given.
@@ -79,7 +82,6 @@ class WorkTree:
         dated = (author or committer).environment("AUTHOR", at) | committer.environment("COMMITTER", at)
         text = await with_trailers(message, trailers, self.path)
         async with self.writing() as lock:
-            await git("add", "--all", "--sparse", "--", ".", cwd=self.path, holding=lock)
             options = ("--quiet", "--no-verify", "--cleanup=whitespace", "--file=-")
             await git("commit", *options, cwd=self.path, env=dated, input=text, holding=lock)
         return await self.head()

@@ -100,7 +100,7 @@ def _add_hashed(item: Any, seen: set[tuple[bool, Any]]) -> bool:
 
 def _is_among(item: Any, kept: list[Any], budget: Budget) -> bool:
     budget.step(1 + len(kept))
-    return any(equal(item, other) for other in kept)
+    return any(equal(item, other, budget) for other in kept)
 
 
 def concat(frame: Frame, *arrays: Any) -> list[Any]:

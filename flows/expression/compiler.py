@@ -40,8 +40,6 @@ FUNCTIONS = {
     **builtin_times.TABLE,
 }
 _SIMPLE: dict[str, Callable[[Any, Any], Any]] = {
-    "==": operators.equal,
-    "!=": lambda left, right: not operators.equal(left, right),
     "<": operators.less,
     "<=": operators.at_most,
     ">": lambda left, right: operators.less(right, left, ">"),
@@ -186,6 +184,8 @@ class _Compiler:
             "or": self._or,
             "||": self._or,
             "??": self._otherwise,
+            "==": self._equality,
+            "!=": self._equality,
             "in": self._in,
             "..": self._range,
             "matches": self._matches,
@@ -220,6 +220,17 @@ class _Compiler:
         def run(frame: Frame) -> bool:
             try:
                 return operators.contains(left(frame), right(frame), frame.budget)
+            except Fault as fault:
+                raise ExpressionError(str(fault), at) from None
+
+        return run
+
+    def _equality(self, node: Binary) -> Run:
+        left, right, at, same = self.compile(node.left), self.compile(node.right), node.at, node.operator == "=="
+
+        def run(frame: Frame) -> bool:
+            try:
+                return operators.equal(left(frame), right(frame), frame.budget) is same
             except Fault as fault:
                 raise ExpressionError(str(fault), at) from None
 

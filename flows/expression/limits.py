@@ -6,19 +6,21 @@ from flows.expression.errors import Fault
 
 MAX_SOURCE = 100_000
 """Characters of one expression."""
-MAX_TOKENS = 20_000
+MAX_TOKENS = 10_000
 """Tokens of one expression."""
 MAX_NODES = 10_000
 """Nodes of one syntax tree, the reference's limit."""
 MAX_DEPTH = 200
-"""Nesting of one syntax tree."""
+"""Nesting of one syntax tree, and of a value that an expression makes."""
+MAX_CACHED = 4_000
+"""Characters of an expression that is kept compiled."""
 MAX_ELEMENTS = 1_000_000
 """Array and map elements made during one evaluation, the reference's memory budget."""
 MAX_TEXT = 200_000_000
 """Characters read or written by built-ins during one evaluation."""
 MAX_STRING = 20_000_000
 """Characters of one string."""
-MAX_SECONDS = 2.0
+MAX_SECONDS = 1.0
 """Processor time of one evaluation."""
 
 _STRIDE = 512

@@ -126,37 +126,38 @@ def at_most(left: Any, right: Any, operator: str = "<=") -> bool:
     raise _mismatch(operator, left, right)
 
 
-def equal(left: Any, right: Any) -> bool:
+def equal(left: Any, right: Any, budget: Budget) -> bool:
     """Whether two values are the same; inside maps an integer and a float never are."""
     kinds = left.__class__, right.__class__
     if kinds[0] in NUMBERS and kinds[1] in NUMBERS:
         return bool(left == right)
     if kinds[0] in ARRAYS and kinds[1] in ARRAYS:
-        return _equal_arrays(left, right, equal)
+        return _equal_arrays(left, right, budget, equal)
     if kinds == (Time, Time):
         return bool(left.instant == right.instant)
-    return (is_nil(left) and is_nil(right)) or identical(left, right)
+    return (is_nil(left) and is_nil(right)) or identical(left, right, budget)
 
 
-def identical(left: Any, right: Any) -> bool:
+def identical(left: Any, right: Any, budget: Budget) -> bool:
     """Whether two values are the same in type and content, all the way down."""
     if left.__class__ is not right.__class__:
         return False
-    if left.__class__ is dict:
-        return left.keys() == right.keys() and all(identical(left[key], right[key]) for key in left)
     if left.__class__ in ARRAYS:
-        return _equal_arrays(left, right, identical)
-    if left.__class__ is AnyMap:
-        return len(left) == len(right) and all(
-            key in right and identical(value, right[key]) for key, value in left.items()
-        )
+        return _equal_arrays(left, right, budget, identical)
+    if left.__class__ is dict or left.__class__ is AnyMap:
+        budget.step(1 + len(left))
+        same_keys = len(left) == len(right) and all(key in right for key, _ in left.items())
+        return same_keys and all(identical(value, right[key], budget) for key, value in left.items())
     return bool(left == right)
 
 
-def _equal_arrays(left: Any, right: Any, same: Callable[[Any, Any], bool]) -> bool:
+def _equal_arrays(left: Any, right: Any, budget: Budget, same: Callable[[Any, Any, Budget], bool]) -> bool:
     if is_nil(left) and is_nil(right):
         return True
-    return len(left) == len(right) and all(map(same, left, right))
+    if len(left) != len(right):
+        return False
+    budget.step(1 + len(left))
+    return all(same(one, other, budget) for one, other in zip(left, right, strict=True))
 
 
 def contains(needle: Any, haystack: Any, budget: Budget) -> bool:
@@ -166,7 +167,7 @@ def contains(needle: Any, haystack: Any, budget: Budget) -> bool:
     kind = haystack.__class__
     if kind in ARRAYS:
         budget.step(1 + len(haystack) // 10)
-        return any(equal(item, needle) for item in haystack)
+        return any(equal(item, needle, budget) for item in haystack)
     if kind is AnyMap:
         return needle in haystack
     if kind is dict:
@@ -220,11 +221,12 @@ def matches(value: Any, pattern: Any) -> bool:
     return regular(pattern).search(value.encode() if value.__class__ is str else value) is not None
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def regular(pattern: str) -> Any:
     """Compile a RE2 pattern over UTF-8 bytes."""
     options = re2.Options()
     options.log_errors = False
+    options.max_mem = 4 << 20
     try:
         return re2.compile(pattern.encode(), options)
     except (re2.error, UnicodeError):

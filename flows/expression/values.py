@@ -102,5 +102,14 @@ def is_nil(value: Any) -> bool:
 
 
 def known(value: Any) -> Any:
-    """Take a value from outside: Python's datetime becomes a time."""
-    return Time.of(value) if value.__class__ is datetime else value
+    """Take a value from outside: a datetime becomes a time, a subclass of a plain type that plain type."""
+    if value.__class__ in _NAMES:
+        return value
+    if isinstance(value, datetime):
+        return Time.of(value)
+    if isinstance(value, Mapping):
+        return {str(key): known(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [known(item) for item in value]
+    plain = next((kind for kind in (str, int, float) if isinstance(value, kind)), None)
+    return value if plain is None else plain(value)

@@ -110,7 +110,7 @@ class GitServer:
 
     def pushes(self) -> int:
         """Return how often something was sent to the server."""
-        return self._started("receive-pack") - self._started("receive-pack --stateless-rpc --http-backend-info-refs")
+        return self._started("receive-pack --stateless-rpc")
 
     def _started(self, command: str) -> int:
         trace = self.folder / "trace"

@@ -1,0 +1,23 @@
+"""`drayage apply`: manifests in, everything in place."""
+
+from typing import Annotated
+
+import typer
+
+from deployments.apply import apply as apply_manifests
+from deployments.cli.printing import print_table
+from deployments.command import run_command
+from flows.current_run import operating_user
+
+Files = Annotated[list[str], typer.Option("--filename", "-f", help="File, folder, or - for standard input.")]
+Prune = Annotated[bool, typer.Option("--prune", help="Delete what these projects have and the files do not name.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check and show, do nothing.")]
+
+
+def apply(filename: Files, prune: Prune = False, dry_run: DryRun = False) -> None:
+    """Apply manifests in Kargo's format. All problems are reported at once; nothing is applied then."""
+    lines = run_command(
+        lambda here: apply_manifests(here, filename, prune=prune, dry_run=dry_run, actor=operating_user())
+    )
+    rows = [(f"{each.kind}/{each.name}", each.project, each.action) for each in lines]
+    print_table(("OBJECT", "PROJECT", "DRY RUN" if dry_run else "RESULT"), rows, "the files hold no manifests")

@@ -1,0 +1,39 @@
+"""The kinds people can name, in the singular, plural or short forms they know from kubectl and Kargo."""
+
+import typer
+
+KINDS = {
+    "project": "Project",
+    "projectconfig": "ProjectConfig",
+    "warehouse": "Warehouse",
+    "stage": "Stage",
+    "freight": "Freight",
+    "promotion": "Promotion",
+    "promotiontask": "PromotionTask",
+    "clusterpromotiontask": "ClusterPromotionTask",
+    "analysistemplate": "AnalysisTemplate",
+    "clusteranalysistemplate": "ClusterAnalysisTemplate",
+    "stagepolicy": "StagePolicy",
+    "event": "Event",
+}
+PLURALS = {"stagepolicies": "stagepolicy", "freights": "freight", "promo": "promotion", "promos": "promotion"}
+RECORDS = ("Freight", "Promotion", "Event")
+
+
+def kind(word: str) -> str:
+    """Understand a kind. Ends with 2 and the known ones when there is none such."""
+    plain = word.lower()
+    plain = PLURALS.get(plain, plain)
+    found = KINDS.get(plain) or KINDS.get(plain.removesuffix("s"))
+    if found is None:
+        known = ", ".join(sorted(f"{name}s" if name != "freight" else name for name in KINDS))
+        raise typer.BadParameter(f"{word!r} is none of {known}")
+    return found
+
+
+def definition_kind(word: str) -> str:
+    """Understand a kind that people apply. Ends with 2 for what Drayage itself records."""
+    found = kind(word)
+    if found in RECORDS:
+        raise typer.BadParameter(f"{found} is recorded by Drayage and cannot be deleted by hand")
+    return found

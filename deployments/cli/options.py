@@ -1,0 +1,27 @@
+"""Options that several commands share."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+Project = Annotated[str, typer.Option("--project", "-p", help="The project.", envvar="DRAYAGE_PROJECT")]
+AnyProject = Annotated[str, typer.Option("--project", "-p", help="Only this project.", envvar="DRAYAGE_PROJECT")]
+Output = Annotated[str, typer.Option("--output", "-o", help="table, json or yaml.")]
+Stage = Annotated[str, typer.Option("--stage", help="The Stage.")]
+Freight = Annotated[str, typer.Option("--freight", help="The Freight's name (id), a unique start of it, or its alias.")]
+FreightAlias = Annotated[str, typer.Option("--freight-alias", help="The Freight's alias.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait for the end; exit 1 when it is not a success.")]
+
+
+def one_of(first: str, second: str, names: str) -> str:
+    """Return whichever of two options was given. Ends with 2 when none or both were."""
+    if bool(first) == bool(second):
+        raise typer.BadParameter(f"give exactly one of {names}")
+    return first or second
+
+
+def colour() -> bool:
+    """Whether the terminal wants colour."""
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ

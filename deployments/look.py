@@ -1,0 +1,122 @@
+"""Looking things up in the ledger, by kind, as Kargo-shaped objects and as rows of a table."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from blocks.ledger.ledger import Ledger
+from deployments import shapes
+from flows.freight.describe import one_line
+from flows.stage.outlook import read_outlook
+
+Json = dict[str, Any]
+Look = Callable[[Ledger, str, str, str, int], Awaitable[list[Json]]]
+"""`await look(ledger, project, name, stage, limit)`; an empty name means all."""
+
+
+def _definitions(kind: str) -> Look:
+    async def look(ledger: Ledger, project: str, name: str, _stage: str, limit: int) -> list[Json]:
+        scope = None if kind in PROJECTLESS else project
+        found = await ledger.definitions.list(kind, scope, limit)
+        return [shapes.definition(each) for each in found if name in ("", each.name)]
+
+    return look
+
+
+async def _warehouses(ledger: Ledger, project: str, name: str, _stage: str, limit: int) -> list[Json]:
+    statuses = await ledger.warehouses.statuses(project)
+    found = await ledger.definitions.list("Warehouse", project, limit)
+    return [
+        shapes.warehouse(each, statuses.get((each.project, each.name))) for each in found if name in ("", each.name)
+    ]
+
+
+async def _stages(ledger: Ledger, project: str, name: str, _stage: str, limit: int) -> list[Json]:
+    outlook = await read_outlook(ledger, project)
+    found = [each for each in await ledger.definitions.list("Stage", project, limit) if name in ("", each.name)]
+    return [shapes.stage(outlook, each, await ledger.verifications.latest(project, each.name)) for each in found]
+
+
+async def _freight(ledger: Ledger, project: str, name: str, _stage: str, limit: int) -> list[Json]:
+    if name:
+        one = await ledger.freight.get(project, name)
+        found = [one] if one else []
+    else:
+        found = await ledger.freight.list(project, limit=limit)
+    standings = await ledger.stages.standings(project, [each.name for each in found])
+    return [shapes.freight(each, standings.get(each.name)) for each in found]
+
+
+async def _promotions(ledger: Ledger, project: str, name: str, stage: str, limit: int) -> list[Json]:
+    if name:
+        one = await ledger.promotions.get(project, name)
+        return [shapes.promotion(one, list(await ledger.promotions.steps(project, name)))] if one else []
+    return [shapes.promotion(each) for each in await ledger.promotions.list(project, stage or None, limit=limit)]
+
+
+async def _events(ledger: Ledger, project: str, _name: str, _stage: str, limit: int) -> list[Json]:
+    return [shapes.event(each) for each in await ledger.audit.list(project or None, limit=limit)]
+
+
+PROJECTLESS = ("Project", "ClusterPromotionTask", "ClusterAnalysisTemplate", "Event")
+
+LOOK: dict[str, Look] = {
+    **{
+        kind: _definitions(kind)
+        for kind in (
+            "Project",
+            "ProjectConfig",
+            "PromotionTask",
+            "ClusterPromotionTask",
+            "AnalysisTemplate",
+            "ClusterAnalysisTemplate",
+            "StagePolicy",
+        )
+    },
+    "Warehouse": _warehouses,
+    "Stage": _stages,
+    "Freight": _freight,
+    "Promotion": _promotions,
+    "Event": _events,
+}
+
+PLAIN = ("NAME", "CREATED")
+COLUMNS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(LOOK, PLAIN),
+    "Warehouse": ("NAME", "HEALTHY", "LAST FREIGHT", "MESSAGE"),
+    "Stage": ("NAME", "FREIGHT", "VERSIONS", "AUTO", "LAST PROMOTION"),
+    "Freight": ("NAME", "ALIAS", "ORIGIN", "VERSIONS", "VERIFIED IN", "DISCOVERED"),
+    "Promotion": ("NAME", "STAGE", "FREIGHT", "PHASE", "CREATED", "MESSAGE"),
+    "Event": ("TIME", "TYPE", "OBJECT", "ACTOR", "MESSAGE"),
+}
+
+
+def row(kind: str, shape: Json) -> tuple[str, ...]:
+    """One line of the table of a kind."""
+    metadata, status = shape["metadata"], shape.get("status") or {}
+    name, created = metadata["name"], metadata.get("creationTimestamp") or ""
+    match kind:
+        case "Warehouse":
+            healthy: Json = next((each for each in status.get("conditions") or [] if each["type"] == "Healthy"), {})
+            return (
+                name,
+                healthy.get("status", "Unknown"),
+                status.get("lastFreightID", "")[:7],
+                healthy.get("message", ""),
+            )
+        case "Stage":
+            items = ((status.get("freightHistory") or [{}])[0].get("items") or {}).values()
+            last = (status.get("lastPromotion") or {}).get("status") or {}
+            versions = "; ".join(one_line(each) for each in items)
+            auto = "on" if status.get("autoPromotionEnabled") else "off"
+            return name, status.get("freightSummary", ""), versions, auto, last.get("phase", "")
+        case "Freight":
+            verified = ", ".join(status.get("verifiedIn") or {})
+            return name[:7], shape["alias"], shape["origin"]["name"], one_line(shape), verified, shape["discoveredAt"]
+        case "Promotion":
+            freight = shape["spec"]["freight"][:7]
+            return name, shape["spec"]["stage"], freight, status["phase"], created, status.get("message", "")
+        case "Event":
+            about = shape["involvedObject"]
+            subject = f"{about['kind']}/{about['name']}"
+            return shape["lastTimestamp"], shape["reason"], subject, shape["source"]["component"], shape["message"]
+    return name, created

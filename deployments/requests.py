@@ -1,0 +1,156 @@
+"""What people ask for on the command line or from Python: promote, refresh, approve, verify, abort."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.responses import SetStateStatus
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Cancelling
+from ulid import ULID
+
+from blocks.errors import Invalid, NotFound, Refused, Unreachable
+from blocks.ledger.records import Phase, PromotionRecord, WarehouseStatus
+from flows.promotion.admission import Declined, Wish, admit
+from flows.stage.graph import downstream
+from flows.stage.pipeline import read_pipeline
+from flows.start import start_discovery, start_promotion, start_verification_of
+from flows.world import World
+
+POLL = 0.5
+
+
+async def ask_promotion(here: World, wish: Wish) -> PromotionRecord:
+    """Create a Promotion and start its run. Raises Refused or NotFound with the reason before anything is made."""
+    record = await admit(here.ledger, wish, datetime.now(UTC), str(ULID()))
+    if isinstance(record, Declined):
+        raise Refused(record.sentence)
+    async with get_client() as client:
+        run = await start_promotion(client, record)
+    return await here.ledger.promotions.attach_run(record.project, record.name, str(run.id))
+
+
+async def stages_below(here: World, project: str, stage: str) -> list[str]:
+    """The Stages directly downstream of one (Kargo: `--downstream-from`). Raises NotFound when there is none."""
+    pipeline = await read_pipeline(here.ledger, project)
+    pipeline.stage(stage)
+    found = downstream({name: each.spec for name, each in pipeline.stages.items()}, stage)
+    if not found:
+        raise NotFound(f"no Stage of project {project!r} is downstream of {stage!r}")
+    return found
+
+
+async def wait_for_promotion(
+    here: World, project: str, name: str, say: Callable[[PromotionRecord], None] = lambda _: None
+) -> PromotionRecord:
+    """Wait until a Promotion has ended; `say` hears of every change of phase."""
+    phase: Phase | None = None
+    while True:
+        record = await here.ledger.promotions.get(project, name)
+        if record is None:
+            raise NotFound(f"project {project!r} has no Promotion {name!r}")
+        if record.phase is not phase:
+            say(record)
+            phase = record.phase
+        if record.phase.terminal:
+            return record
+        await asyncio.sleep(POLL)
+
+
+async def ask_refresh(here: World, project: str, warehouse: str) -> str:
+    """Ask for a look at a Warehouse now. Returns the token under which it will be handled."""
+    known = await here.ledger.definitions.list("Warehouse", project)
+    if warehouse not in {each.name for each in known}:
+        names = ", ".join(sorted(each.name for each in known)) or "none"
+        raise NotFound(f"project {project!r} has no Warehouse {warehouse!r}; it has: {names}")
+    token = str(ULID())
+    await here.ledger.warehouses.request_refresh(project, warehouse, token, datetime.now(UTC))
+    async with get_client() as client:
+        await start_discovery(client, project, warehouse, token)
+    return token
+
+
+async def wait_for_refresh(
+    here: World, project: str, warehouse: str, token: str, seconds: float = 300.0
+) -> WarehouseStatus:
+    """Wait until a refresh was handled. Raises Unreachable when nobody does within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        status = await here.ledger.warehouses.status(project, warehouse)
+        if status.refresh_handled == token:
+            return status
+        await asyncio.sleep(POLL)
+    raise Unreachable(f"nobody looked at Warehouse {warehouse!r} within {seconds:g} s: is a worker running?")
+
+
+async def ask_verification(here: World, project: str, stage: str, actor: str) -> str:
+    """Start another verification of what a Stage runs. Returns the id of the flow run."""
+    (await read_pipeline(here.ledger, project)).stage(stage)
+    if not await here.ledger.stages.current(project, stage):
+        raise Refused(f"Stage {stage!r} runs no Freight yet, so there is nothing to verify")
+    async with get_client() as client:
+        return str((await start_verification_of(client, project, stage, actor)).id)
+
+
+async def abort_verification(here: World, project: str, stage: str, actor: str) -> str:
+    """Abort the verification under way in a Stage. Returns its id. Raises Refused when there is none."""
+    latest = await here.ledger.verifications.latest(project, stage)
+    if latest is None or latest.phase.terminal:
+        raise Refused(f"no verification of Stage {stage!r} is under way")
+    await here.ledger.verifications.abort(project, latest.id, actor, "", datetime.now(UTC))
+    return latest.id
+
+
+async def abort_promotion(here: World, project: str, name: str, actor: str, reason: str = "") -> PromotionRecord:
+    """Abort a Promotion, waiting or running, and stop its run. One that has ended is returned as it is."""
+    known = await here.ledger.promotions.get(project, name)
+    if known is None:
+        raise NotFound(f"project {project!r} has no Promotion {name!r}")
+    aborted = await here.ledger.promotions.abort(project, name, actor, reason, datetime.now(UTC))
+    if aborted.phase is Phase.ABORTED and aborted.flow_run_id:
+        async with get_client() as client:
+            await _cancel(client, aborted.flow_run_id)
+    return aborted
+
+
+async def approve_freight(here: World, project: str, stage: str, freight: str, actor: str) -> bool:
+    """Approve Freight for a Stage, past verification and soak but never past origin (Kargo: approve).
+
+    Returns False when it was approved before. The Stage's automation hears of it at the next advance.
+    """
+    definition = (await read_pipeline(here.ledger, project)).stage(stage)
+    found = await here.ledger.freight.get(project, freight)
+    if found is None:
+        raise NotFound(f"project {project!r} has no Freight with the alias or name {freight!r}")
+    if definition.spec.request(found.origin) is None:
+        raise Refused(f"Stage {stage!r} takes no Freight from Warehouse {found.origin!r}")
+    return await here.ledger.stages.approve(project, stage, found.name, actor, datetime.now(UTC))
+
+
+async def decide(here: World, project: str, name: str, decision: str, approver: str, comment: str) -> None:
+    """Answer the form of a Promotion that waits for approval, as the Prefect UI does.
+
+    Raises Refused when it does not wait, Invalid when the server does not take the answer.
+    """
+    record = await here.ledger.promotions.get(project, name)
+    if record is None or record.flow_run_id is None:
+        raise NotFound(f"project {project!r} has no Promotion {name!r} with a run")
+    answer: dict[str, Any] = {"decision": decision, "approver": approver, "comment": comment}
+    async with get_client() as client:
+        run = await client.read_flow_run(UUID(record.flow_run_id))
+        if run.state is None or not run.state.is_paused():
+            raise Refused(f"Promotion {name!r} does not wait for approval; its run is {run.state_name}")
+        result = await client.resume_flow_run(run.id, run_input=answer)
+    if result.status is not SetStateStatus.ACCEPT:
+        raise Invalid(f"Prefect did not take the answer: {getattr(result.details, 'reason', result.status)}")
+
+
+async def _cancel(client: PrefectClient, flow_run_id: str) -> None:
+    try:
+        await client.set_flow_run_state(UUID(flow_run_id), Cancelling(message="The promotion was aborted."))
+    except ObjectNotFound:
+        return

@@ -1,0 +1,214 @@
+"""What is in the ledger as Kargo's objects: `metadata`, `spec`, `status` with Kargo's field names."""
+
+from datetime import datetime
+from typing import Any
+
+from blocks.ledger.records import (
+    AuditEvent,
+    Definition,
+    FreightRecord,
+    PromotionRecord,
+    Standing,
+    StepRun,
+    VerificationRecord,
+    WarehouseStatus,
+)
+from flows.duration import format_duration
+from flows.stage.outlook import Outlook
+
+Json = dict[str, Any]
+KARGO = "kargo.akuity.io/v1alpha1"
+
+
+def definition(record: Definition, status: Json | None = None) -> Json:
+    """A manifest as applied, with the generation and times Kubernetes would show."""
+    manifest = dict(record.manifest)
+    metadata = dict(manifest.get("metadata") or {}) | {"generation": record.generation}
+    if record.created_at:
+        metadata["creationTimestamp"] = _time(record.created_at)
+    return {**manifest, "metadata": metadata, **({"status": status} if status is not None else {})}
+
+
+def warehouse(record: Definition, status: WarehouseStatus | None) -> Json:
+    """A Warehouse with what discovery last saw."""
+    if status is None:
+        return definition(record, {})
+    return definition(
+        record,
+        _filled(
+            {
+                "conditions": status.conditions,
+                "discoveredArtifacts": status.discovered or None,
+                "lastFreightID": status.last_freight,
+                "lastHandledRefresh": status.refresh_handled,
+                "observedGeneration": status.observed_generation,
+            }
+        ),
+    )
+
+
+def stage(outlook: Outlook, record: Definition, verification: VerificationRecord | None) -> Json:
+    """A Stage with what it runs, its last and current Promotion, holds and verification."""
+    name = record.name
+    visits = outlook.currents.get(name, {})
+    promotions = sorted(outlook.promotions.get(name, []), key=lambda each: each.name, reverse=True)
+    running = next((each for each in promotions if each.phase == "Running"), None)
+    last = next((each for each in promotions if each.phase.terminal), None)
+    items = {
+        f"Warehouse/{origin}": freight(outlook.freight[visit.freight])
+        for origin, visit in visits.items()
+        if visit.freight in outlook.freight
+    }
+    summary = ", ".join(each["alias"] for each in items.values())
+    history = [{"items": items, **({"verificationHistory": [_verification(verification)]} if verification else {})}]
+    return definition(
+        record,
+        _filled(
+            {
+                "freightSummary": summary,
+                "freightHistory": history if items else None,
+                "autoPromotionEnabled": outlook.pipeline.auto(name),
+                "currentPromotion": _reference(running) if running else None,
+                "lastPromotion": _reference(last) if last else None,
+                "autoPromotionHolds": {
+                    f"Warehouse/{hold.origin}": {"freightName": hold.freight, "actor": hold.actor}
+                    for hold in outlook.holds
+                    if hold.stage == name
+                }
+                or None,
+            }
+        ),
+    )
+
+
+def freight(record: FreightRecord, standing: Standing | None = None) -> Json:
+    """A Freight with where it stands."""
+    shape: Json = {
+        "apiVersion": KARGO,
+        "kind": "Freight",
+        "metadata": {
+            "name": record.name,
+            "namespace": record.project,
+            "creationTimestamp": _time(record.created_at),
+            "labels": {"kargo.akuity.io/alias": record.alias},
+        },
+        "alias": record.alias,
+        "origin": {"kind": "Warehouse", "name": record.origin},
+        "discoveredAt": _time(record.discovered_at),
+        **{key: value for key, value in record.content.items() if value},
+    }
+    if standing is not None:
+        shape["status"] = _standing(record, standing)
+    return shape
+
+
+def promotion(record: PromotionRecord, steps: list[StepRun] | None = None) -> Json:
+    """A Promotion; with its steps where given. Outputs are shown, evaluated configs are kept nowhere."""
+    return {
+        "apiVersion": KARGO,
+        "kind": "Promotion",
+        "metadata": {
+            "name": record.name,
+            "namespace": record.project,
+            "creationTimestamp": _time(record.created_at),
+            "annotations": {"kargo.akuity.io/create-actor": record.actor},
+        },
+        "spec": {"stage": record.stage, "freight": record.freight, "vars": record.vars, "steps": record.steps},
+        "status": _filled(
+            {
+                "phase": record.phase.value,
+                "message": record.message,
+                "freightCollection": record.collection or None,
+                "startedAt": _time(record.started_at),
+                "finishedAt": _time(record.finished_at),
+                "stepExecutionMetadata": [_step(each) for each in steps] if steps is not None else None,
+                "state": {each.alias: each.output for each in steps if each.output} if steps else None,
+                "healthChecks": record.health_checks or None,
+                "flowRunID": record.flow_run_id,
+            }
+        ),
+    }
+
+
+def event(record: AuditEvent) -> Json:
+    """A line of the audit trail in the shape of a Kubernetes Event."""
+    kind, _, name = record.subject.partition("/")
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": f"{name or kind}.{record.id}", "namespace": record.project},
+        "type": "Normal",
+        "reason": record.type,
+        "message": record.message,
+        "involvedObject": {"kind": kind, "name": name},
+        "source": {"component": record.actor},
+        "lastTimestamp": _time(record.at),
+        "data": record.data,
+    }
+
+
+def _standing(record: FreightRecord, standing: Standing) -> Json:
+    return _filled(
+        {
+            "currentlyIn": {name: {"since": _time(at)} for name, at in standing.currently_in.items()} or None,
+            "verifiedIn": {
+                name: _filled(
+                    {
+                        "verifiedAt": _time(each.verified_at),
+                        "longestSoak": format_duration(each.longest_soak) if each.longest_soak else None,
+                    }
+                )
+                for name, each in standing.verified_in.items()
+            }
+            or None,
+            "approvedFor": {name: {"approvedAt": _time(at)} for name, at in standing.approved_for.items()} or None,
+            "metadata": record.metadata or None,
+        }
+    )
+
+
+def _verification(record: VerificationRecord) -> Json:
+    return _filled(
+        {
+            "id": record.id,
+            "actor": record.actor,
+            "phase": record.phase.value,
+            "message": record.message,
+            "startTime": _time(record.started_at),
+            "finishTime": _time(record.finished_at),
+            "metrics": record.metrics or None,
+        }
+    )
+
+
+def _step(run: StepRun) -> Json:
+    return _filled(
+        {
+            "alias": run.alias,
+            "status": run.status.value,
+            "message": run.message,
+            "startedAt": _time(run.started_at),
+            "finishedAt": _time(run.finished_at),
+            "errorCount": run.error_count or None,
+            "continueOnError": run.continue_on_error or None,
+        }
+    )
+
+
+def _reference(record: PromotionRecord) -> Json:
+    return _filled(
+        {
+            "name": record.name,
+            "freight": {"name": record.freight},
+            "status": _filled({"phase": record.phase.value, "message": record.message}),
+            "finishedAt": _time(record.finished_at),
+        }
+    )
+
+
+def _filled(shape: Json) -> Json:
+    return {key: value for key, value in shape.items() if value not in (None, "")}
+
+
+def _time(at: datetime | None) -> str | None:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ") if at else None

@@ -1,0 +1,189 @@
+"""The warm worker: runs async flow runs inside one process, so that a promotion starts at once.
+
+Flow runs live as tasks of one event loop in a thread of its own. The worker's loop, in the main thread, stays free
+to poll, to beat and to cancel. What a subprocess gave for nothing is done here: a cancelled run stops (with its
+children), a shutdown leaves no run Running, and a limit bounds how many run at once.
+"""
+
+import asyncio
+import contextvars
+import importlib
+import threading
+from collections.abc import Coroutine
+from typing import Any
+from uuid import UUID
+
+import anyio
+import anyio.abc
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterState, FlowRunFilterStateName
+from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import Abort, Pause
+from prefect.flow_engine import run_flow
+from prefect.flows import Flow
+from prefect.settings import PREFECT_WORKER_QUERY_SECONDS, temporary_settings
+from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
+
+from flows.stop import STOP, Stop
+
+POLL_SECONDS = 0.5
+"""How often the worker asks for new runs."""
+
+CANCEL_SECONDS = 1.0
+"""How often it asks whether one of its runs was cancelled."""
+
+GRACE_SECONDS = 10.0
+"""How long runs may take to leave at shutdown."""
+
+
+class DrayageWorkerResult(BaseWorkerResult):
+    """How a run ended here; the run itself reported its state."""
+
+
+class RunLoop:
+    """An event loop in a thread, in which flow runs are tasks that can be cancelled from outside."""
+
+    def __init__(self) -> None:
+        """Start the thread."""
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="drayage-runs", daemon=True)
+        self._thread.start()
+        self._tasks: dict[UUID, tuple[asyncio.Task[None], Stop]] = {}
+
+    @property
+    def running(self) -> list[UUID]:
+        """The flow runs at work."""
+        return list(self._tasks)
+
+    async def run(self, flow_run_id: UUID, work: Coroutine[Any, Any, Any]) -> None:
+        """Run to the end, seen from another loop. Cancelling this does not cancel the work."""
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._run(flow_run_id, work), self._loop))
+
+    async def _run(self, flow_run_id: UUID, work: Coroutine[Any, Any, Any]) -> None:
+        stop = Stop()
+        context = contextvars.Context()
+        context.run(STOP.set, stop)
+        task = self._loop.create_task(work, context=context)
+        self._tasks[flow_run_id] = (task, stop)
+        try:
+            await asyncio.wait([task])
+            if not task.cancelled() and (error := task.exception()) and not isinstance(error, Abort | Pause):
+                raise error
+        finally:
+            del self._tasks[flow_run_id]
+
+    def stop(self, flow_run_id: UUID, reason: Any) -> None:
+        """Ask one run to leave. Nothing happens when it has just ended or was asked before."""
+        if (entry := self._tasks.get(flow_run_id)) and entry[1].reason is None:
+            entry[1].reason = reason
+            self._loop.call_soon_threadsafe(entry[0].cancel)
+
+    async def close(self) -> None:
+        """Ask all runs to leave, give them time, then end the loop."""
+        for flow_run_id in self.running:
+            self.stop(flow_run_id, "shutdown")
+        if tasks := [task for task, _ in self._tasks.values()]:
+            left = asyncio.run_coroutine_threadsafe(_wait(tasks), self._loop)
+            await asyncio.wrap_future(left)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        await asyncio.to_thread(self._thread.join, 5)
+
+
+class DrayageWorker(BaseWorker[BaseJobConfiguration, BaseVariables, DrayageWorkerResult]):
+    """Worker type `drayage`: `prefect worker start --type drayage --pool drayage`."""
+
+    type = "drayage"
+    job_configuration = BaseJobConfiguration
+    _description = "Run Drayage's async flows inside one warm process."
+    _display_name = "Drayage"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Take BaseWorker's arguments; runs are fetched when they are due, at most 100 at once unless told."""
+        kwargs.setdefault("limit", 100)
+        kwargs.setdefault("prefetch_seconds", 0)
+        super().__init__(*args, **kwargs)
+        self._flows: dict[str, Flow[..., Any]] = {}
+        self._runs: RunLoop | None = None
+
+    async def start(self, *args: Any, **kwargs: Any) -> None:
+        """Work until told to stop, asking for runs every half second unless Prefect's setting says otherwise."""
+        asked = PREFECT_WORKER_QUERY_SECONDS.value()
+        seconds = POLL_SECONDS if asked == PREFECT_WORKER_QUERY_SECONDS.default() else asked
+        with temporary_settings({PREFECT_WORKER_QUERY_SECONDS: seconds}):
+            await super().start(*args, **kwargs)
+
+    async def setup(self) -> None:
+        """Start the loop for the runs, and watch for cancellations."""
+        self._runs = RunLoop()
+        await super().setup()
+        assert self._runs_task_group is not None
+        self._runs_task_group.start_soon(self._watch_cancellations)
+
+    async def teardown(self, *exc_info: Any) -> None:
+        """Hand every run over before the connection closes."""
+        with anyio.CancelScope(shield=True):
+            if self._runs:
+                await self._runs.close()
+        if self._runs_task_group:
+            self._runs_task_group.cancel_scope.cancel()
+        await super().teardown(*exc_info)
+
+    async def run(
+        self,
+        flow_run: FlowRun,
+        configuration: BaseJobConfiguration,
+        task_status: anyio.abc.TaskStatus[Any] | None = None,
+    ) -> DrayageWorkerResult:
+        """Run one flow run to its end in the run loop."""
+        assert self._runs is not None
+        flow = await self._flow(flow_run)
+        if task_status:
+            task_status.started(f"{self.name}:{flow_run.id}")
+        try:
+            await self._runs.run(flow_run.id, _execute(flow, flow_run))
+        except Exception as error:  # the engine reported its state; what is left is a fault of ours
+            self._logger.exception("flow run %s ended with an error of its own: %r", flow_run.id, error)
+        return DrayageWorkerResult(status_code=0, identifier=str(flow_run.id))
+
+    async def _flow(self, flow_run: FlowRun) -> Flow[..., Any]:
+        """Import the deployment's module entrypoint once. Raises ValueError when it names no async flow."""
+        if flow_run.deployment_id is None:
+            raise ValueError("the flow run has no deployment, so nothing names its code")
+        entrypoint = (await self.client.read_deployment(flow_run.deployment_id)).entrypoint or ""
+        if entrypoint not in self._flows:
+            module, _, name = entrypoint.rpartition(".")
+            flow = getattr(await asyncio.to_thread(importlib.import_module, module), name)
+            if not isinstance(flow, Flow) or not flow.isasync:
+                raise ValueError(f"{entrypoint!r} is no async flow; this worker runs async flows only")
+            self._flows[entrypoint] = flow
+        return self._flows[entrypoint]
+
+    async def _watch_cancellations(self) -> None:
+        while True:
+            await anyio.sleep(CANCEL_SECONDS)
+            try:
+                await self._stop_cancelled()
+            except Exception as error:  # an outage must not end the watch
+                self._logger.warning("cannot ask for cancelled runs: %s", error)
+
+    async def _stop_cancelled(self) -> None:
+        assert self._runs is not None
+        if not (running := self._runs.running):
+            return
+        cancelling = await self.client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(
+                id=FlowRunFilterId(any_=running),
+                state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Cancelling", "Cancelled"])),
+            )
+        )
+        for flow_run in cancelling:
+            self._runs.stop(flow_run.id, "cancel")
+
+
+async def _wait(tasks: list[asyncio.Task[None]]) -> None:
+    await asyncio.wait(tasks, timeout=GRACE_SECONDS)
+
+
+async def _execute(flow: Flow[..., Any], flow_run: FlowRun) -> None:
+    result = run_flow(flow, flow_run=flow_run, return_type="state")
+    if asyncio.iscoroutine(result):
+        await result

@@ -1,0 +1,96 @@
+"""Advance: who may go on, and telling so. The event starts the Stage's automation; the sweep repeats it."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.logging import get_run_logger
+
+from blocks.ledger.ledger import Ledger
+from blocks.ledger.records import FreightRecord
+from flows.announce import event, post, stage_resource
+from flows.stage.candidate import Promote
+from flows.stage.outlook import Outlook, read_outlook
+from flows.stop import stoppable
+from flows.world import world
+
+ANNOUNCED = "announced"
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Freight that a Stage would take by itself now."""
+
+    project: str
+    stage: str
+    freight: FreightRecord
+    why: str
+    since: datetime
+
+
+@flow(name="advance", flow_run_name="advance {project}")
+@stoppable
+async def advance(project: str) -> int:
+    """Announce to every Stage of a project the Freight it may take. Returns how many were announced."""
+    ready = await announce_ready((await world()).ledger, project)
+    for each in ready:
+        get_run_logger().info("%s may enter %s: %s", each.freight.alias, each.stage, each.why)
+    return len(ready)
+
+
+async def announce_ready(ledger: Ledger, project: str, stages: list[str] | None = None) -> list[Ready]:
+    """Find what may enter by itself, in the given Stages or all, and post one event for each."""
+    now = datetime.now(UTC)
+    ready = await _since(ledger, find_ready(await passed_through(ledger, project, now), now, stages))
+    async with get_client() as client:
+        await post(client, [_available(each, now) for each in ready])
+    return ready
+
+
+async def _since(ledger: Ledger, ready: list[Ready]) -> list[Ready]:
+    """Remember when each was first announced, so that the sweep knows what nobody acted on."""
+    if not ready:
+        return []
+    known = await ledger.cache.get(ANNOUNCED, [_key(each) for each in ready])
+    fresh = {_key(each): each.since.isoformat() for each in ready if _key(each) not in known}
+    await ledger.cache.put(ANNOUNCED, fresh)
+    known |= fresh
+    return [replace(each, since=datetime.fromisoformat(known[_key(each)])) for each in ready]
+
+
+def _key(ready: Ready) -> str:
+    return f"{ready.project}/{ready.stage}/{ready.freight.name}"
+
+
+def find_ready(outlook: Outlook, now: datetime, stages: list[str] | None = None) -> list[Ready]:
+    """Decide for every Stage what enters by itself now."""
+    return [
+        Ready(outlook.pipeline.project, name, verdict.freight, verdict.why, now)
+        for name, stage in outlook.pipeline.stages.items()
+        if not stage.control_flow and (stages is None or name in stages)
+        for verdict in outlook.auto_promotion(stage, now).verdicts
+        if isinstance(verdict, Promote)
+    ]
+
+
+async def passed_through(ledger: Ledger, project: str, now: datetime) -> Outlook:
+    """Read the project, letting Freight through control-flow Stages until none moves any more."""
+    outlook = await read_outlook(ledger, project)
+    control_flow = [stage for stage in outlook.pipeline.stages.values() if stage.control_flow]
+    for _ in control_flow:
+        passing = [(stage, each) for stage in control_flow for each in outlook.passable(stage, now)]
+        if not passing:
+            break
+        for stage, each in passing:
+            await ledger.stages.pass_through(project, stage.name, each.name, each.origin, now)
+        outlook = await read_outlook(ledger, project)
+    return outlook
+
+
+def _available(ready: Ready, now: datetime) -> dict[str, object]:
+    payload = {"freight": ready.freight.name, "alias": ready.freight.alias, "why": ready.why}
+    resource = stage_resource(ready.project, ready.stage)
+    # Told again after five minutes it counts anew: an automation delivers at most once.
+    key = f"{_key(ready)}/{int(now.timestamp()) // 300}"
+    return event("freight.available", resource, payload, key=key, project=ready.project, at=now)

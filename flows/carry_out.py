@@ -1,0 +1,174 @@
+"""Carrying a Promotion out: its steps as Prefect task runs, every transition in the ledger first."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.states import Cancelled, Completed, Failed
+
+from blocks.errors import Conflict
+from blocks.ledger.records import Phase, PromotionRecord, StepRun, StepStatus
+from flows.current_run import CurrentRun, leave_quietly
+from flows.data import read_data
+from flows.freight.functions import freight_functions
+from flows.lease import held
+from flows.promotion.attempt import attempt
+from flows.promotion.engine import Outcome, run_steps
+from flows.promotion.environment import Scope, data_functions, promotion_context
+from flows.promotion.restore import restore
+from flows.promotion.result import HEALTH_CHECKS
+from flows.promotion.workplace import Surroundings, Workplace, trailers
+from flows.publish import tell
+from flows.stop import stop_reason
+from flows.world import World
+
+Json = dict[str, Any]
+Finish = Callable[[], Awaitable[StepRun]]
+
+
+async def carry_out(here: World, record: PromotionRecord, run: CurrentRun) -> PromotionRecord:
+    """Run the steps to their end and record how it went. The record must be Running and owned by this run.
+
+    A run that is cancelled aborts its Promotion; one whose worker shuts down hands it over; one that lost its lease
+    leaves without a trace.
+    """
+    ledger, seconds = here.ledger.promotions, here.settings.lease_seconds
+    workplace = Workplace(here.settings.root / "work", record.name)
+    try:
+        async with held(lambda until: ledger.renew(record.project, record.name, run.owner, until), seconds):
+            outcome = await _run(here, record, run, workplace)
+            finished = await ledger.finish(
+                record.project, record.name, run.owner, outcome.phase, outcome.message, _now(), _health_checks(outcome)
+            )
+    except asyncio.CancelledError:
+        await asyncio.shield(_interrupted(here, record, run, workplace))
+        raise
+    except Conflict:
+        finished = await _taken_over(here, record, run)
+    await workplace.remove()
+    await tell(finished, f"promotion.{finished.phase.lower()}")
+    return finished
+
+
+async def _run(here: World, record: PromotionRecord, run: CurrentRun, workplace: Workplace) -> Outcome:
+    """Prepare the working directory and run what is left of the steps."""
+    surroundings = await _surroundings(here, record, workplace)
+    scope = await _scope(here, record, surroundings)
+    known = await here.ledger.promotions.steps(record.project, record.name)
+    finished = [each.alias for each in known if each.finished_at]
+    if not workplace.usable(finished):
+        await workplace.clear()
+        await restore(record.steps, known, scope=scope, context=lambda each: surroundings.context(each, _now()))
+        workplace.note(finished)
+
+    async def save(step: StepRun) -> None:
+        await here.ledger.promotions.save_step(record.project, record.name, run.owner, step)
+        if step.finished_at:
+            finished.append(step.alias)
+            workplace.note(finished)
+
+    async def once(step: Json, step_run: StepRun, config: Json) -> Any:
+        return await attempt(step, config, surroundings.context(step_run, _now()))
+
+    return await run_steps(record.steps, known, scope=scope, attempt=once, save=save, now=_now, around=_as_task)
+
+
+async def _as_task(step: Json, step_run: StepRun, finish: Finish) -> StepRun:
+    """Show one step as a Prefect task run named by its alias."""
+    ended: list[StepRun] = []
+
+    async def work() -> StepRun:
+        ended.append(await finish())
+        return ended[0]
+
+    state: State[Any] = await _step.with_options(  # type: ignore[misc]
+        task_run_name=step_run.alias, tags=[f"step:{step['uses']}"]
+    )(work, return_state=True)
+    if not ended:
+        if state.is_cancelled():
+            raise asyncio.CancelledError
+        await state.aresult()  # raises what ended the task: a lost lease, an outage of the ledger
+    return ended[0]
+
+
+@task(name="step", cache_policy=NO_CACHE, persist_result=False)
+async def _step(work: Finish) -> State[Any]:
+    try:
+        step = await work()
+    except asyncio.CancelledError:
+        if stop_reason() is None:
+            raise
+        return Cancelled(message="The promotion was cancelled or its worker shut down.")
+    if step.message:
+        get_run_logger().info("%s %s: %s", step.alias, step.status, step.message)
+    if step.status in (StepStatus.SUCCEEDED, StepStatus.SKIPPED):
+        return Completed(name="Skipped" if step.status is StepStatus.SKIPPED else "Completed", message=step.message)
+    return Failed(name=step.status.value, message=step.message)
+
+
+async def _surroundings(here: World, record: PromotionRecord, workplace: Workplace) -> Surroundings:
+    freight = await here.ledger.freight.many(record.project, list(record.collection.values()))
+    collection = {origin: freight[name] for origin, name in record.collection.items() if name in freight}
+    return Surroundings(
+        record=record,
+        freight=collection,
+        requested=list(record.collection),
+        directory=workplace.directory,
+        credentials=here.credentials(record.project),
+        git=here.git,
+        argocd=lambda: here.argocd(record.project),
+        trailers=trailers(record, collection[record.origin].alias),
+    )
+
+
+async def _scope(here: World, record: PromotionRecord, surroundings: Surroundings) -> Scope:
+    data = await read_data(here, record.project, json.dumps([record.steps, record.vars]))
+    artifacts = {kind: surroundings.artifacts(kind) for kind in ("commits", "images", "charts", "artifacts")}
+    context = promotion_context(
+        project=record.project,
+        stage=record.stage,
+        promotion=record.name,
+        freight=record.freight,
+        alias=surroundings.freight[record.origin].alias,
+        origin=record.origin,
+        actor=record.actor,
+    )
+    return Scope(context, record.vars, freight_functions(**artifacts) | data_functions(data))
+
+
+async def _interrupted(here: World, record: PromotionRecord, run: CurrentRun, workplace: Workplace) -> None:
+    """Leave the ledger as the interruption means it: aborted by a person, or free for the next worker."""
+    if stop_reason() == "cancel":
+        await here.ledger.promotions.abort(
+            record.project, record.name, "unknown actor", "its run was cancelled in Prefect", _now()
+        )
+        await workplace.remove()
+        await tell(record, "promotion.aborted")
+    else:
+        await here.ledger.promotions.release(record.project, record.name, run.owner)
+
+
+async def _taken_over(here: World, record: PromotionRecord, run: CurrentRun) -> PromotionRecord:
+    """Find out what happened to a Promotion that is no longer ours: aborted meanwhile, or run by another."""
+    now = await here.ledger.promotions.get(record.project, record.name)
+    if now is None or not now.phase.terminal:
+        await leave_quietly(run)
+    assert now is not None
+    return now
+
+
+def _health_checks(outcome: Outcome) -> list[Json]:
+    """What steps registered to be watched after the promotion, if it succeeded."""
+    if outcome.phase is not Phase.SUCCEEDED:
+        return []
+    return [check for each in outcome.runs for check in each.output.get(HEALTH_CHECKS) or []]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

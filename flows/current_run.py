@@ -1,0 +1,90 @@
+"""Which Prefect flow run this is: who started it, how it is named, and how it ends without a failure."""
+
+import getpass
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.exceptions import Pause
+from prefect.states import Completed, Scheduled
+from prefect.types._datetime import now as prefect_now
+
+from flows.promotion.admission import CONTROLLER
+
+
+@dataclass(frozen=True)
+class CurrentRun:
+    """The flow run that is executing.
+
+    `owner` is new each time the body starts, so that an old process of the same run is told apart from the one
+    that took over. `deployed` runs can be suspended; `automatic` ones nobody asked for.
+    """
+
+    id: str
+    owner: str
+    deployed: bool
+    automatic: bool
+    actor: str
+
+
+def current_run() -> CurrentRun:
+    """Read the flow run from Prefect's context. Raises RuntimeError outside a flow."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        raise RuntimeError("no flow run is executing here")
+    run = context.flow_run
+    created_by = run.created_by.type if run.created_by else None
+    automatic = created_by in ("AUTOMATION", "SCHEDULE") or "auto" in run.tags
+    deployed = run.deployment_id is not None
+    owner = f"{run.id}/{uuid4().hex[:12]}"
+    return CurrentRun(str(run.id), owner, deployed, automatic, CONTROLLER if automatic else _person(deployed))
+
+
+def _person(deployed: bool) -> str:
+    """Who started a run by hand: Prefect's open server does not know users, a script runs as one."""
+    return "unknown actor" if deployed else operating_user()
+
+
+def operating_user() -> str:
+    """The user of this machine that runs this process, as an actor (unauthenticated)."""
+    try:
+        return f"user:{getpass.getuser()}"
+    except (OSError, KeyError):
+        return "unknown actor"
+
+
+async def describe(run: CurrentRun, name: str, tags: list[str]) -> None:
+    """Give the flow run its name and add tags."""
+    context = FlowRunContext.get()
+    known = set(context.flow_run.tags) if context and context.flow_run else set()
+    async with get_client() as client:
+        await client.update_flow_run(_uuid(run), name=name, tags=sorted(known | set(tags)))
+
+
+def ended(name: str, sentence: str) -> State[Any]:
+    """End the run Completed, under a name that says why it did nothing."""
+    return Completed(name=name, message=sentence)
+
+
+async def come_back(run: CurrentRun, seconds: float, name: str, sentence: str) -> None:
+    """Leave the worker and run again later. Never returns: Prefect's engine exits quietly."""
+    state: State[Any] = Scheduled(
+        name=name, message=sentence, scheduled_time=prefect_now("UTC") + timedelta(seconds=seconds)
+    )
+    async with get_client() as client:
+        await client.set_flow_run_state(_uuid(run), state, force=True)
+    raise Pause(state=state)
+
+
+def _uuid(run: CurrentRun) -> UUID:
+    return UUID(run.id)
+
+
+async def leave_quietly(run: CurrentRun) -> None:
+    """End this execution without touching the run's state, because another one works on it. Never returns."""
+    async with get_client() as client:
+        raise Pause(state=(await client.read_flow_run(_uuid(run))).state)

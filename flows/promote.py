@@ -1,0 +1,127 @@
+"""Promote: one Freight into one Stage. Gate, ask people, run the steps, verify, hand on.
+
+Every state change is in the ledger before it is told. The body may start again at any time, on any machine: after an
+approval, after a crash, after a shutdown. It then goes on from what the ledger knows.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Failed
+from ulid import ULID
+
+from blocks.errors import Refused
+from blocks.ledger.records import Phase, PromotionRecord
+from flows.approval import obtain_approval
+from flows.carry_out import carry_out
+from flows.current_run import CurrentRun, current_run, describe, ended
+from flows.freight.describe import change_table
+from flows.promotion.admission import Declined, Wish, admit
+from flows.publish import publish_stage, tell
+from flows.queue_up import wait_for_turn
+from flows.stage.pipeline import read_pipeline
+from flows.stop import stoppable
+from flows.verify import verify_stage
+from flows.world import World, world
+
+
+@flow(name="promote", persist_result=False, validate_parameters=True)
+@stoppable
+async def promote(
+    project: str, stage: str, freight: str = "", reason: str = "", warehouse: str = "", promotion: str = ""
+) -> Any:
+    """Promote Freight into a Stage.
+
+    Args:
+        project: The project.
+        stage: The Stage to promote to.
+        freight: Alias or name of the Freight; empty for the Stage's current candidate.
+        reason: Why, for the audit trail.
+        warehouse: Take the candidate of this Warehouse.
+        promotion: Continue this Promotion, made before by the command line.
+    """
+    here, run = await world(), current_run()
+    wish = Wish(project, stage, run.actor, freight, warehouse, reason, run.automatic, run.id)
+    record = await _admitted(here, wish, promotion)
+    if isinstance(record, Declined):
+        return ended("Skipped", record.sentence)
+    alias = await _name(here, run, record)
+    if rejection := await _approved(here, run, record):
+        return await _refuse(here, record, alias, rejection)
+    if not record.phase.terminal:
+        record = await wait_for_turn(here, record, run)
+    if record.phase is Phase.RUNNING:
+        record = await carry_out(here, record, run)
+        await publish_stage(here, project, stage)
+    if record.phase is Phase.SUCCEEDED:
+        await verify_stage(here, record, run)
+    return _final(record, alias)
+
+
+async def _admitted(here: World, wish: Wish, promotion: str) -> PromotionRecord | Declined:
+    """Find the Promotion made for this run, or make it. Automatic wishes for a Stage are admitted one at a time."""
+    now = datetime.now(UTC)
+    if promotion:
+        found = await here.ledger.promotions.get(wish.project, promotion)
+        if found is None:
+            raise Refused(f"project {wish.project!r} has no Promotion {promotion!r}")
+        return await here.ledger.promotions.attach_run(wish.project, promotion, wish.flow_run_id or "")
+    record = await admit(here.ledger, wish, now, str(ULID()))
+    if isinstance(record, PromotionRecord):
+        await tell(record, "promotion.created")
+    return record
+
+
+async def _name(here: World, run: CurrentRun, record: PromotionRecord) -> str:
+    freight = await here.ledger.freight.get(record.project, record.freight)
+    alias = freight.alias if freight else record.freight[:7]
+    tags = [f"project:{record.project}", f"stage:{record.stage}", f"freight:{record.freight}"]
+    await describe(run, f"{record.stage} ← {alias}", tags)
+    return alias
+
+
+async def _approved(here: World, run: CurrentRun, record: PromotionRecord) -> str:
+    """Ask people where the Stage's policy says so. Returns the sentence of a rejection, empty when they agree."""
+    if record.phase is not Phase.PENDING:
+        return ""
+    pipeline = await read_pipeline(here.ledger, record.project)
+    approval = pipeline.approval(record.stage)
+    if approval is None:
+        return ""
+    return await obtain_approval(here.ledger, record, approval, run, await _preview(here, record))
+
+
+async def _preview(here: World, record: PromotionRecord) -> str:
+    """Say in Markdown what this promotion would change."""
+    visits = await here.ledger.stages.current(record.project, record.stage)
+    names = [record.freight, *(visit.freight for visit in visits.values())]
+    known = await here.ledger.freight.many(record.project, names)
+    now = visits.get(record.origin)
+    before = known[now.freight] if now and now.freight in known else None
+    after = known[record.freight]
+    steps = "\n".join(f"{number}. `{step['uses']}` as **{step['as']}**" for number, step in enumerate(record.steps, 1))
+    return (
+        f"## {record.stage} ← {after.alias}\n\n"
+        f"Project **{record.project}**, Stage **{record.stage}**, "
+        f"now on **{before.alias if before else 'nothing'}**. Asked for by {record.actor}"
+        f"{f': {record.reason}' if record.reason else ''}.\n\n"
+        f"{change_table(before.content if before else {}, after.content)}\n\n### Steps\n\n{steps}\n"
+    )
+
+
+async def _refuse(here: World, record: PromotionRecord, alias: str, rejection: str) -> State[Any]:
+    """End a Promotion that people rejected."""
+    await here.ledger.promotions.abort(record.project, record.name, "approval", rejection, datetime.now(UTC))
+    await tell(record, "promotion.aborted")
+    return ended("Rejected", f"{alias} does not enter {record.stage}: {rejection}")
+
+
+def _final(record: PromotionRecord, alias: str) -> State[Any]:
+    """Tell how the Promotion ended."""
+    if record.phase is Phase.SUCCEEDED:
+        return ended("Promoted", f"{record.stage} runs {alias}")
+    if record.phase is Phase.ABORTED:
+        return ended("Aborted", record.message or f"the promotion of {alias} was aborted")
+    return Failed(name=record.phase.value, message=f"{record.stage} did not take {alias}: {record.message}")

@@ -1,0 +1,57 @@
+"""The gate and the queue: a Promotion starts when its Freight may still enter and the Stage is free."""
+
+from datetime import UTC, datetime, timedelta
+
+from blocks.ledger.promotion_claims import Busy, Started
+from blocks.ledger.records import Phase, PromotionRecord
+from flows.current_run import CurrentRun, come_back
+from flows.promotion.admission import check_entry
+from flows.stage.outlook import read_outlook
+from flows.world import World
+
+AGAIN_SECONDS = 2.0
+"""After this long a run that found its Stage busy asks again. The work queue's limit makes that rare."""
+
+
+async def wait_for_turn(here: World, record: PromotionRecord, run: CurrentRun) -> PromotionRecord:
+    """Take the Stage for this run, or leave the worker and come back.
+
+    Returns the record Running and owned by this run, or terminal when it may not start any more.
+    """
+    now = datetime.now(UTC)
+    outlook = await read_outlook(here.ledger, record.project)
+    freight = outlook.freight.get(record.freight) or await here.ledger.freight.get(record.project, record.freight)
+    stage = outlook.pipeline.stage(record.stage)
+    assert freight is not None  # Freight in use is not collected
+    if sentence := check_entry(outlook, stage, freight, now):
+        return await _give_up(here, record, run, f"{freight.alias} may no longer enter: {sentence}")
+    if record.phase is Phase.PENDING and (sentence := await _occupied(here, record)):
+        await come_back(run, AGAIN_SECONDS, "AwaitingStage", sentence)
+    lease = now + timedelta(seconds=here.settings.lease_seconds)
+    collection = {o: v.freight for o, v in outlook.currents.get(record.stage, {}).items()} | {
+        record.origin: record.freight
+    }
+    answer = await here.ledger.promotions.start(record.project, record.name, run.owner, lease, collection, now)
+    match answer:
+        case Started():
+            return answer.record
+        case Busy():
+            await come_back(run, AGAIN_SECONDS, "AwaitingStage", f"Promotion {answer.by} is running")
+    return await here.ledger.promotions.get(record.project, record.name) or record
+
+
+async def _occupied(here: World, record: PromotionRecord) -> str:
+    """Say what keeps the Stage busy (Kargo: the next does not start while a verification is under way)."""
+    verification = await here.ledger.verifications.latest(record.project, record.stage)
+    if verification and not verification.phase.terminal:
+        return f"verification {verification.id} of Stage {record.stage!r} is under way"
+    return ""
+
+
+async def _give_up(here: World, record: PromotionRecord, run: CurrentRun, sentence: str) -> PromotionRecord:
+    """End a Promotion whose Freight may not enter any more (Kargo: even when it has begun)."""
+    now = datetime.now(UTC)
+    lease = now + timedelta(seconds=here.settings.lease_seconds)
+    if record.phase is Phase.RUNNING:
+        await here.ledger.promotions.start(record.project, record.name, run.owner, lease, record.collection, now)
+    return await here.ledger.promotions.finish(record.project, record.name, run.owner, Phase.ERRORED, sentence, now)

@@ -1,0 +1,138 @@
+"""Recovery: what happened to runs that Prefect or a worker lost, decided from the ledger and Prefect's word."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.objects import FlowRun
+from prefect.logging import get_run_logger
+
+from blocks.ledger.promotion_claims import Started
+from blocks.ledger.records import Phase, PromotionRecord, VerificationRecord
+from flows.publish import tell
+from flows.start import resume_elsewhere, start_promotion, start_verification
+from flows.world import World
+
+MOST = 500
+"""Open promotions and verifications looked at in one sweep."""
+
+MOST_STARTS = 20
+"""A run that crashed this often is given up."""
+
+What = Literal["leave", "start", "resume", "abort", "fail"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What to do about one open Promotion, and why."""
+
+    what: What
+    sentence: str = ""
+
+
+def judge(record: PromotionRecord, run: FlowRun | None, now: datetime, lease: timedelta) -> Verdict:
+    """Decide what an open Promotion needs, from its record and its flow run; None when it has no run."""
+    if run is None or run.state is None:
+        old = now - record.created_at > min(lease, timedelta(seconds=10))
+        return Verdict("start", "it has no run") if old else Verdict("leave")
+    state, since = run.state, now - run.state.timestamp
+    if state.is_cancelled() or state.is_cancelling():
+        return Verdict("abort", "its run was cancelled in Prefect") if since > lease / 3 else Verdict("leave")
+    if state.is_failed():
+        return Verdict("fail", state.message or "its run failed")
+    if state.is_crashed():
+        if run.run_count >= MOST_STARTS:
+            return Verdict("fail", f"its run crashed {run.run_count} times: {state.message}")
+        return Verdict("resume", "its run crashed")
+    if state.is_completed():
+        return Verdict("fail", f"its run ended {state.name} without finishing it")
+    if state.is_pending() and since > max(lease, timedelta(seconds=30)):
+        return Verdict("resume", "its worker never began it")
+    if state.is_running() and _abandoned(record, since, now, lease):
+        return Verdict("resume", "its worker shows no sign of life")
+    return Verdict("leave")
+
+
+def _abandoned(record: PromotionRecord, since: timedelta, now: datetime, lease: timedelta) -> bool:
+    """Whether nobody works on a run that Prefect calls Running: its lease lapsed, or it never took one."""
+    if record.phase is Phase.RUNNING:
+        return record.lease_until is None or record.lease_until < now
+    return since > lease
+
+
+async def recover(here: World, client: PrefectClient, now: datetime) -> list[str]:
+    """Put every lost Promotion and verification back on its way. Returns a sentence for each."""
+    open_promotions = await here.ledger.promotions.open(limit=MOST)
+    runs = await _runs(client, [each.flow_run_id for each in open_promotions if each.flow_run_id])
+    lease = timedelta(seconds=here.settings.lease_seconds)
+    done = []
+    for record in open_promotions:
+        verdict = judge(record, runs.get(record.flow_run_id or ""), now, lease)
+        if verdict.what != "leave":
+            await _act(here, client, record, verdict, now)
+            done.append(f"{record.name}: {verdict.what}, because {verdict.sentence}")
+    done += await _recover_verifications(here, client, now)
+    for sentence in done:
+        get_run_logger().warning("recovered %s", sentence)
+    return done
+
+
+async def _act(here: World, client: PrefectClient, record: PromotionRecord, verdict: Verdict, now: datetime) -> None:
+    promotions = here.ledger.promotions
+    if verdict.what == "start":
+        run = await start_promotion(client, record)
+        await promotions.attach_run(record.project, record.name, str(run.id))
+    elif verdict.what == "resume":
+        await resume_elsewhere(client, record.flow_run_id or "", f"Taken up again: {verdict.sentence}.")
+    elif verdict.what == "abort":
+        await promotions.abort(record.project, record.name, "unknown actor", verdict.sentence, now)
+        await tell(record, "promotion.aborted")
+    else:
+        await _fail(here, record, verdict.sentence, now)
+
+
+async def _fail(here: World, record: PromotionRecord, sentence: str, now: datetime) -> None:
+    """End a Promotion whose run is over. The sweep takes it over first, so that nobody else finishes it too."""
+    promotions, owner = here.ledger.promotions, f"sweep/{now.isoformat()}"
+    phase = Phase.FAILED
+    if record.phase is Phase.RUNNING:
+        phase, lease = Phase.ERRORED, now + timedelta(seconds=here.settings.lease_seconds)
+        if not isinstance(
+            await promotions.start(record.project, record.name, owner, lease, record.collection, now), Started
+        ):
+            return
+    finished = await promotions.finish(record.project, record.name, owner, phase, sentence, now)
+    await tell(finished, f"promotion.{phase.lower()}")
+
+
+async def _recover_verifications(here: World, client: PrefectClient, now: datetime) -> list[str]:
+    """Let what lost its worker go on: in its own run while that hangs, else in a new one."""
+    lease, done = timedelta(seconds=here.settings.lease_seconds), []
+    dead = [each for each in await here.ledger.verifications.open(limit=MOST) if lost(each, now, lease)]
+    runs = await _runs(client, [each.flow_run_id for each in dead if each.flow_run_id])
+    for record in dead:
+        run = runs.get(record.flow_run_id or "")
+        if run and run.state and (run.state.is_running() or run.state.is_crashed()):
+            await resume_elsewhere(client, run.id, "Taken up again: its worker shows no sign of life.")
+        elif run is None or run.state is None or run.state.is_final():
+            await start_verification(client, record, str(int(now.timestamp()) // 60))
+        done.append(f"verification {record.id} of {record.stage}: its worker shows no sign of life")
+    return done
+
+
+def lost(record: VerificationRecord, now: datetime, lease: timedelta) -> bool:
+    """Whether nobody works on an open verification any more."""
+    if record.lease_until is None:
+        return now - record.started_at > lease
+    return record.lease_until < now
+
+
+async def _runs(client: PrefectClient, ids: list[str]) -> dict[str, Any]:
+    found: dict[str, FlowRun] = {}
+    for start in range(0, len(ids), 200):
+        page: Any = ids[start : start + 200]
+        runs = await client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=page)), limit=200)
+        found |= {str(run.id): run for run in runs}
+    return found

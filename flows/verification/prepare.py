@@ -1,0 +1,66 @@
+"""From a Stage's verification and its templates to metrics that can be measured."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from blocks.errors import Invalid
+from flows.expression import render
+from flows.promotion.environment import evaluated
+from flows.promotion.model import Variable
+from flows.stage.model import Verification
+from flows.verification.combine import Planned, combine, plan, resolve
+from flows.verification.model import AnalysisTemplateSpec
+
+Json = dict[str, Any]
+Secrets = Mapping[str, Mapping[str, str]]
+
+
+def prepare(
+    wanted: Verification,
+    templates: Sequence[Json | None],
+    *,
+    variables: Sequence[Variable],
+    context: Json,
+    functions: Mapping[str, Callable[..., Any]],
+    secrets: Secrets,
+) -> tuple[list[Planned], tuple[str, ...]]:
+    """Return the metrics with their arguments put in, and the secret texts that nothing may show.
+
+    `templates` are the specs in the order of `wanted.analysis_templates`, None where there is none; `secrets` maps
+    a Secret's name to its data. Raises Invalid with a sentence (Kargo: the verification is then an Error).
+    """
+    specs = [_spec(reference.name, spec) for reference, spec in zip(wanted.analysis_templates, templates, strict=True)]
+    combined = combine(specs)
+    environment: Json = {**functions, "ctx": context}
+    known = evaluated([each.model_dump(by_alias=True) for each in variables], environment, {})
+    given = {
+        each.name: _text(each.name, render(each.value or "", environment | {"vars": known})) for each in wanted.args
+    }
+
+    def secret(name: str, key: str) -> str:
+        if key not in secrets.get(name, {}):
+            raise Invalid(f"there is no Secret {name!r} with the key {key!r}, which an analysis template refers to")
+        return secrets[name][key]
+
+    arguments = resolve(combined.args, given, secret)
+    return plan(combined, arguments), arguments.secrets
+
+
+def _spec(name: str, spec: Json | None) -> AnalysisTemplateSpec:
+    if spec is None:
+        raise Invalid(f"there is no analysis template {name!r}: apply it, or take it out of the Stage's verification")
+    try:
+        return AnalysisTemplateSpec.model_validate(spec)
+    except ValidationError as error:
+        raise Invalid(
+            f"analysis template {name!r} is not valid: {error.error_count()} problems; apply it again"
+        ) from None
+
+
+def _text(name: str, value: Any) -> str:
+    """An argument must be text (Kargo): a number or boolean after inference needs `quote()`."""
+    if not isinstance(value, str):
+        raise Invalid(f"verification argument {name!r} is {type(value).__name__}, not text: wrap it in quote()")
+    return value

@@ -1,0 +1,200 @@
+"""Verify: whether what a Stage runs is healthy and measures well. Success opens the way downstream."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from prefect import flow
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.states import Failed
+from ulid import ULID
+
+from blocks.errors import Conflict, Refused
+from blocks.ledger.records import PromotionRecord, VerificationPhase, VerificationRecord, Visit
+from flows.advance import announce_ready
+from flows.current_run import CurrentRun, current_run, describe, ended, leave_quietly
+from flows.freight.identity import collection_id
+from flows.health import wait_until_healthy
+from flows.lease import held
+from flows.measure_stage import measure_stage
+from flows.publish import publish_stage, tell_verification
+from flows.stage.model import Verification
+from flows.stage.outlook import read_outlook
+from flows.stage.pipeline import read_pipeline
+from flows.start import resume_elsewhere, start_verification
+from flows.stop import stop_reason, stoppable
+from flows.world import World, world
+
+
+@flow(name="verify", persist_result=False)
+@stoppable
+async def verify(project: str, stage: str, verification: str = "", reason: str = "") -> Any:
+    """Verify what a Stage runs.
+
+    Args:
+        project: The project.
+        stage: The Stage.
+        verification: Continue this verification; empty to start a new one.
+        reason: Why, for the audit trail.
+    """
+    here, run = await world(), current_run()
+    record = await _record(here, project, stage, verification, run)
+    await describe(run, f"verify {stage}", [f"project:{project}", f"stage:{stage}"])
+    if record is None:
+        await _mark_verified(here, project, stage, run.actor)
+        return ended("Verified", f"{stage} asks for no verification and is healthy")
+    if not record.phase.terminal:
+        record = await _carry_out(here, record, run)
+    await _hand_on(here, record.project, record.stage)
+    return _final(record)
+
+
+async def verify_stage(here: World, record: PromotionRecord, run: CurrentRun) -> None:
+    """Verify what a successful Promotion brought, as a subflow. Does nothing when that is done already."""
+    latest = await here.ledger.verifications.latest(record.project, record.stage)
+    if latest and latest.promotion == record.name and latest.phase.terminal:
+        return
+    if not await _wanted(here, record.project, record.stage):
+        await _mark_verified(here, record.project, record.stage, record.actor)
+        return
+    created = await _create(here, record.project, record.stage, record.name, record.actor, run.id)
+    state: State[Any] = await verify(  # type: ignore[misc]
+        record.project, record.stage, created.id, return_state=True
+    )
+    if state.is_cancelled():
+        raise asyncio.CancelledError
+
+
+async def start_missing_verifications(here: World, client: PrefectClient, now: datetime) -> list[str]:
+    """Verify what a promotion brought whose run was killed before it came to that."""
+    done = []
+    for project in await here.ledger.definitions.list("Project"):
+        outlook = await read_outlook(here.ledger, project.name)
+        for stage, visits in outlook.currents.items():
+            visit = next((each for each in visits.values() if each.verified_at is None), None)
+            if visit and await _missing(here, visit, now):
+                await _start(here, client, visit)
+                done.append(f"started the verification of {stage} that {visit.promotion} did not come to")
+    return done
+
+
+async def _missing(here: World, visit: Visit, now: datetime) -> bool:
+    """Whether nobody verified this stay, and whoever should have has had time to."""
+    if now - visit.entered_at < timedelta(seconds=here.settings.lease_seconds):
+        return False
+    latest = await here.ledger.verifications.latest(visit.project, visit.stage)
+    return latest is None or (latest.phase.terminal and latest.started_at < visit.entered_at)
+
+
+async def _start(here: World, client: PrefectClient, visit: Visit) -> None:
+    """Let the promotion's own run go on when it hangs; else start a run of `verify`."""
+    promotion = await here.ledger.promotions.get(visit.project, visit.promotion)
+    if promotion and promotion.flow_run_id:
+        run = await client.read_flow_run(UUID(promotion.flow_run_id))
+        if run.state and (run.state.is_running() or run.state.is_crashed()):
+            await resume_elsewhere(client, run.id, "Taken up again: its worker was gone before the verification.")
+            return
+    unsaved = VerificationRecord(visit.project, visit.stage, "", {}, visit.promotion, "", visit.entered_at)
+    await start_verification(client, unsaved, visit.promotion)
+
+
+async def _record(here: World, project: str, stage: str, id: str, run: CurrentRun) -> VerificationRecord | None:
+    """Find or make the verification of this run; None when the Stage asks for none. Raises Refused, NotFound."""
+    if id:
+        found = await here.ledger.verifications.get(project, id)
+        if found is None:
+            raise Refused(f"project {project!r} has no verification {id!r}")
+        return found
+    if not await _wanted(here, project, stage):
+        return None
+    current = await here.ledger.stages.current(project, stage)
+    promotion = next(iter(current.values())).promotion if current else ""
+    return await _create(here, project, stage, promotion, run.actor, run.id)
+
+
+async def _create(
+    here: World, project: str, stage: str, promotion: str, actor: str, flow_run_id: str
+) -> VerificationRecord:
+    current = await here.ledger.stages.current(project, stage)
+    if not current:
+        raise Refused(f"Stage {stage!r} runs no Freight yet, so there is nothing to verify")
+    collection = {origin: visit.freight for origin, visit in current.items()}
+    now = datetime.now(UTC)
+    return await here.ledger.verifications.create(
+        VerificationRecord(
+            project=project,
+            stage=stage,
+            id=f"{stage}.{str(ULID()).lower()}.{collection_id(list(collection.values()))[:7]}",
+            collection=collection,
+            promotion=promotion,
+            actor=actor,
+            started_at=now,
+            flow_run_id=flow_run_id,
+        )
+    )
+
+
+async def _wanted(here: World, project: str, stage: str) -> Verification | None:
+    wanted = (await read_pipeline(here.ledger, project)).stage(stage).spec.verification
+    return wanted if wanted and wanted.analysis_templates else None
+
+
+async def _carry_out(here: World, record: VerificationRecord, run: CurrentRun) -> VerificationRecord:
+    """Wait for health, measure to a verdict, and record it. Whoever cancels the run aborts the verification."""
+    ledger, seconds, now = here.ledger.verifications, here.settings.lease_seconds, datetime.now(UTC)
+    wanted = await _wanted(here, record.project, record.stage) or Verification()
+    key = (record.project, record.id)
+    if not await ledger.claim(*key, run.owner, now + timedelta(seconds=seconds), now):
+        return await ledger.get(*key) or record
+    try:
+        async with held(lambda until: ledger.renew(*key, run.owner, until), seconds):
+            phase, message, metrics = await measure_stage(here, record, wanted, run.owner)
+            ended = await ledger.finish(*key, run.owner, phase, message, metrics, datetime.now(UTC))
+    except asyncio.CancelledError:
+        await asyncio.shield(_interrupted(here, record, run))
+        raise
+    except Conflict:
+        ended = await ledger.get(*key) or record
+        if not ended.phase.terminal:
+            await leave_quietly(run)
+    await tell_verification(ended)
+    return ended
+
+
+async def _mark_verified(here: World, project: str, stage: str, actor: str) -> None:
+    """A Stage without verification counts as verified as soon as it is healthy (Kargo)."""
+    current = await here.ledger.stages.current(project, stage)
+    for promotion in {visit.promotion for visit in current.values()}:
+        await wait_until_healthy(here, project, stage, promotion)
+    collection = {origin: visit.freight for origin, visit in current.items()}
+    sentence = "the Stage asks for no verification and is healthy"
+    await here.ledger.stages.mark_verified(project, stage, collection, actor, sentence, datetime.now(UTC))
+    await _hand_on(here, project, stage)
+
+
+async def _hand_on(here: World, project: str, stage: str) -> None:
+    """Tell downstream Stages first, then show it."""
+    for ready in await announce_ready(here.ledger, project):
+        get_run_logger().info("%s may enter %s: %s", ready.freight.alias, ready.stage, ready.why)
+    await publish_stage(here, project, stage)
+
+
+async def _interrupted(here: World, record: VerificationRecord, run: CurrentRun) -> None:
+    ledger, now = here.ledger.verifications, datetime.now(UTC)
+    if stop_reason() == "cancel":
+        ended = await ledger.abort(record.project, record.id, "unknown actor", "its run was cancelled in Prefect", now)
+        await tell_verification(ended)
+    else:
+        await ledger.renew(record.project, record.id, run.owner, now)
+
+
+def _final(record: VerificationRecord) -> State[Any]:
+    """Tell how the verification ended."""
+    if record.phase is VerificationPhase.SUCCESSFUL:
+        return ended("Verified", f"{record.stage} is verified")
+    if record.phase is VerificationPhase.ABORTED:
+        return ended("Aborted", record.message or "the verification was aborted")
+    return Failed(name=record.phase.value, message=f"{record.stage} is not verified: {record.message}")
