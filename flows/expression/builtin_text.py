@@ -105,7 +105,7 @@ def from_base64(text: str) -> str:
 
 
 def to_json(frame: Frame, value: Any) -> str:
-    return _bounded(go_json.dump(value, indent="  "), frame.budget)
+    return _bounded(go_json.dump(value, frame.budget, indent="  "), frame.budget)
 
 
 def from_json(frame: Frame, value: Any) -> Any:
@@ -115,7 +115,7 @@ def from_json(frame: Frame, value: Any) -> Any:
 
 
 TABLE: dict[str, tuple[Callable[..., Any], int, int]] = {
-    "string": (lambda frame, value: _bounded(text_of(value), frame.budget), 1, 1),
+    "string": (lambda frame, value: _bounded(text_of(value, frame.budget), frame.budget), 1, 1),
     "trim": (on_text("trim", lambda text, cut=_SPACE: text.strip(cut) if cut else text), 1, 2),
     "trimPrefix": (on_text("trimPrefix", lambda text, prefix=" ": text.removeprefix(prefix)), 1, 2),
     "trimSuffix": (on_text("trimSuffix", lambda text, suffix=" ": text.removesuffix(suffix)), 1, 2),

@@ -6,7 +6,7 @@ from typing import Any
 from flows.expression.durations import parse_duration, rounded, truncated
 from flows.expression.errors import Fault
 from flows.expression.frame import Frame
-from flows.expression.go_format import text_of
+from flows.expression.go_format import GO_TIME
 from flows.expression.layouts import USUAL, format_time, parse_time
 from flows.expression.operators import subtract, truncate
 from flows.expression.times import UTC_LOCATION, Duration, Location, Time, local, location
@@ -98,7 +98,7 @@ _DATE_METHODS: dict[str, Callable[..., Any]] = {
     "UnixMicro": lambda time: time.instant // 1000,
     "UnixNano": lambda time: time.instant,
     "Format": lambda time, layout: format_time(time, _text("Format", layout)),
-    "String": text_of,
+    "String": lambda time: format_time(time, GO_TIME),
     "Add": _moved,
     "AddDate": _add_date,
     "Sub": lambda time, other: subtract(time, _other(other)),

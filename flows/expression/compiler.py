@@ -329,7 +329,7 @@ class _Compiler:
                 raise ExpressionError(f"there is no function {name}", at)
             if not callable(function):
                 raise ExpressionError(f"{name} is no function but {type_name(function)}", at)
-            frame.budget.step()
+            frame.budget.look_at_clock()
             return known(_called(function, name, [argument(frame) for argument in arguments], at))
 
         return run

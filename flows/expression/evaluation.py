@@ -8,11 +8,16 @@ from flows.expression.checker import Scope, check
 from flows.expression.compiler import Program, compile_tree
 from flows.expression.errors import ExpressionError
 from flows.expression.frame import Clock, Frame, system_clock
-from flows.expression.limits import MAX_CACHED, MAX_DEPTH, Budget
+from flows.expression.limits import MAX_CACHED, MAX_DEPTH, MAX_ELEMENTS, Budget
 from flows.expression.parser import parse
 from flows.expression.signatures import TYPED
 from flows.expression.static_types import type_of
 from flows.expression.syntax import Node
+from flows.expression.values import ARRAYS
+
+_CONTAINERS = ARRAYS | {dict}
+_FEW = 20  # elements made without a look at how they hang together
+_MOST = 5 * MAX_ELEMENTS
 
 
 def evaluate(source: str, env: Mapping[str, Any], *, strict: bool = False, clock: Clock = system_clock) -> Any:
@@ -65,21 +70,25 @@ def _compiled(source: str) -> tuple[Node, Program]:
 
 
 def _value(program: Program, env: dict[str, Any], clock: Clock, budget: Budget) -> Any:
+    before = budget.elements
     value = program.run(Frame(env, program.slots, clock, budget))
-    if budget.elements > MAX_DEPTH and _is_too_deep(value):
-        raise ExpressionError("its value is nested too deeply")
+    if budget.elements - before > _FEW:
+        _size(value, {}, 0)
     return value
 
 
-def _is_too_deep(value: Any) -> bool:
-    """Look level by level; a value can only be deep when as many elements were made."""
-    level = [value]
-    for _ in range(2 * MAX_DEPTH):
-        level = [item for outer in level if isinstance(outer, (list, dict)) for item in _inside(outer)]
-        if not level:
-            return False
-    return True
+def _size(value: Any, sizes: dict[int, int], depth: int) -> int:
+    """Count a value's elements as if none were shared; raise ExpressionError when it is too large or too deep.
 
-
-def _inside(outer: Any) -> Any:
-    return [item for item in (outer.values() if isinstance(outer, dict) else outer) if isinstance(item, (list, dict))]
+    An array may hold the same array twice, and that again: small here, endless where it is written.
+    """
+    if value.__class__ not in _CONTAINERS:
+        return 1
+    if id(value) not in sizes:
+        if depth > MAX_DEPTH:
+            raise ExpressionError("its value is nested too deeply")
+        inside = value.values() if value.__class__ is dict else value
+        sizes[id(value)] = 1 + sum(_size(item, sizes, depth + 1) for item in inside)
+        if sizes[id(value)] > _MOST:
+            raise ExpressionError(f"its value has more than {_MOST} elements")
+    return sizes[id(value)]

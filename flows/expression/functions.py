@@ -1,14 +1,17 @@
 """Kargo's pure functions, available in every template."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from flows.expression import go_json, yaml_text
 from flows.expression.errors import Fault
+from flows.expression.limits import Budget
 from flows.expression.values import expose, type_name
 from flows.warehouse.semver import Version, compare, parse
 
 _SHORT = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
+_SPECIAL = re.compile("[^ !#-\\[\\]-~]")
 _SHORT |= {'"': '\\"', "\\": "\\\\"}
 
 
@@ -18,10 +21,11 @@ def quote(value: Any) -> str:
 
 
 def _quoted(text: str) -> str:
-    return f'"{"".join(map(_character, text))}"'
+    return f'"{_SPECIAL.sub(_character, text)}"'
 
 
-def _character(character: str) -> str:
+def _character(found: re.Match[str]) -> str:
+    character = found.group()
     if character in _SHORT:
         return _SHORT[character]
     if character.isprintable():
@@ -34,17 +38,17 @@ def _character(character: str) -> str:
 
 def unsafe_quote(value: Any) -> str:
     """JSON in quotes, nothing escaped once more."""
-    return f'"{go_json.dump(value)}"'
+    return f'"{go_json.dump(value, Budget())}"'
 
 
 def as_yaml(value: Any) -> str:
     """YAML in quotes, so that a template keeps it a string."""
-    return f'"{yaml_text.dump(value)}"'
+    return f'"{yaml_text.dump(value, Budget())}"'
 
 
 def as_json(value: Any) -> str:
     """Indented JSON with a newline in quotes, so that a template keeps it a string."""
-    return f'"{go_json.dump(value, indent="  ")}\n"'
+    return f'"{go_json.dump(value, Budget(), indent="  ")}\n"'
 
 
 def semver_parse(text: Any) -> Version:

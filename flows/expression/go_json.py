@@ -8,6 +8,7 @@ from typing import Any
 
 from flows.expression.errors import Fault
 from flows.expression.layouts import RFC3339_NANO, format_time
+from flows.expression.limits import Budget
 from flows.expression.numbers_text import format_float, parse_float
 from flows.expression.times import Duration, Time
 from flows.expression.values import ARRAYS, is_nil, method, type_name
@@ -17,22 +18,23 @@ _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b":
 MAX_NESTING = 300
 
 
-def dump(value: Any, *, indent: str = "", escape_html: bool = True) -> str:
+def dump(value: Any, budget: Budget, *, indent: str = "") -> str:
     """Write a value as JSON: keys sorted, `<>&` escaped, bytes as base64, times as RFC 3339.
 
-    With `indent`, one entry a line. Raises Fault for what JSON cannot hold: NaN, infinities,
-    functions, and maps whose keys are not strings.
+    With `indent`, one entry a line. Raises Fault for what JSON cannot hold (NaN, infinities,
+    functions, maps whose keys are not strings) and when the budget is spent.
     """
-    return _Writer(indent, escape_html).write(value, 0)
+    return _Writer(indent, budget).write(value, 0)
 
 
 class _Writer:
-    def __init__(self, indent: str, escape_html: bool) -> None:
+    def __init__(self, indent: str, budget: Budget) -> None:
         self._indent = indent
-        self._escape_html = escape_html
+        self._budget = budget
 
     def write(self, value: Any, depth: int) -> str:
         kind = value.__class__
+        self._budget.step()
         if depth > MAX_NESTING:
             raise Fault("a value is nested too deeply for JSON")
         if kind is str:
@@ -57,15 +59,15 @@ class _Writer:
     def _string(self, value: Any) -> str:
         if value.__class__ is not str:
             raise Fault("a map whose keys are not strings cannot be JSON")
-        return f'"{_ESCAPED.sub(self._escape, value)}"'
+        self._budget.write(len(value))
+        return f'"{_ESCAPED.sub(_escape, value)}"'
 
-    def _escape(self, found: re.Match[str]) -> str:
-        character = found.group()
-        if character in "<>&" and not self._escape_html:
-            return character
-        if "\ud800" <= character <= "\udfff":
-            return "\\ufffd"
-        return _SHORT.get(character) or f"\\u{ord(character):04x}"
+
+def _escape(found: re.Match[str]) -> str:
+    character = found.group()
+    if "\ud800" <= character <= "\udfff":
+        return "\\ufffd"
+    return _SHORT.get(character) or f"\\u{ord(character):04x}"
 
 
 def _scalar(value: Any) -> str:

@@ -16,9 +16,9 @@ MAX_CACHED = 4_000
 """Characters of an expression that is kept compiled."""
 MAX_ELEMENTS = 1_000_000
 """Array and map elements made during one evaluation, the reference's memory budget."""
-MAX_TEXT = 200_000_000
+MAX_TEXT = 100_000_000
 """Characters read or written by built-ins during one evaluation."""
-MAX_STRING = 20_000_000
+MAX_STRING = 10_000_000
 """Characters of one string."""
 MAX_SECONDS = 1.0
 """Processor time of one evaluation."""
@@ -59,9 +59,10 @@ class Budget:
         self.steps += steps
         if self.steps >= self._next:
             self._next = self.steps + _STRIDE
-            self._check_clock()
+            self.look_at_clock()
 
-    def _check_clock(self) -> None:
+    def look_at_clock(self) -> None:
+        """Stop when the time is up."""
         now = time.thread_time()
         if not self._deadline:
             self._deadline = now + MAX_SECONDS

@@ -83,7 +83,7 @@ class _Rendering:
         if value.__class__ is str:
             return str(value)
         try:
-            return go_json.dump(value)
+            return go_json.dump(value, self.budget)
         except Fault as fault:
             raise ExpressionError(str(fault)) from None
 

@@ -7,6 +7,7 @@ from typing import Any
 from flows.expression.durations import format_duration
 from flows.expression.errors import Fault
 from flows.expression.layouts import RFC3339_NANO, format_time
+from flows.expression.limits import Budget
 from flows.expression.numbers_text import format_float
 from flows.expression.times import Duration, Time
 from flows.expression.values import ARRAYS, AnyMap, method, type_name
@@ -32,47 +33,49 @@ _QUOTED = re.compile('[^\x20-\x7e\xa1-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\uf
 _CHUNK = re.compile(r"[0-9]+|[^0-9]")
 
 
-def dump(value: Any) -> str:
+def dump(value: Any, budget: Budget) -> str:
     """Write a value as one YAML document, ending in a newline."""
-    return "\n".join(_lines(value, 0, 0)) + "\n"
+    return "\n".join(_lines(value, 0, 0, budget)) + "\n"
 
 
-def _lines(value: Any, indent: int, depth: int) -> list[str]:
+def _lines(value: Any, indent: int, depth: int, budget: Budget) -> list[str]:
     """The lines of a value; the first is unindented, for it follows a key or a dash."""
+    budget.step()
     if depth > MAX_NESTING:
         raise Fault("a value is nested too deeply for YAML")
     if value.__class__ in (dict, AnyMap) and len(value):
-        return _map_lines(value, indent, depth)
+        return _map_lines(value, indent, depth, budget)
     if value.__class__ in ARRAYS and value:
-        return _array_lines(value, indent, depth)
+        return _array_lines(value, indent, depth, budget)
     return [_scalar(value)]
 
 
-def _map_lines(value: Any, indent: int, depth: int) -> list[str]:
+def _map_lines(value: Any, indent: int, depth: int, budget: Budget) -> list[str]:
     lines: list[str] = []
     for key, item in sorted(value.items(), key=lambda entry: _natural(entry[0])):
         name = _string(key) if key.__class__ is str else _scalar(key)
         inner = _STEP * ((indent + _STEP) // _STEP)
-        lines += _entry(f"{name}:", item, indent, inner, depth)
+        lines += _entry(f"{name}:", item, indent, inner, depth, budget)
     return _continued(lines, indent)
 
 
-def _array_lines(value: Any, indent: int, depth: int) -> list[str]:
+def _array_lines(value: Any, indent: int, depth: int, budget: Budget) -> list[str]:
     lines: list[str] = []
     for item in value:
         if _is_block(item):
-            nested = _lines(item, indent + 2, depth + 1)
+            nested = _lines(item, indent + 2, depth + 1, budget)
             lines += [" " * indent + "- " + nested[0], *nested[1:]]
         else:
-            lines += _entry("-", item, indent, indent + 2, depth)
+            lines += _entry("-", item, indent, indent + 2, depth, budget)
     return _continued(lines, indent)
 
 
-def _entry(head: str, item: Any, indent: int, inner: int, depth: int) -> list[str]:
+def _entry(head: str, item: Any, indent: int, inner: int, depth: int, budget: Budget) -> list[str]:
     """A key or dash with what belongs to it, on the same line or below."""
     start = " " * indent + head
+    budget.step(1 + (len(item) // 1000 if item.__class__ is str else 0))
     if _is_block(item):
-        nested = _lines(item, inner, depth + 1)
+        nested = _lines(item, inner, depth + 1, budget)
         return [start, " " * inner + nested[0], *nested[1:]]
     if item.__class__ is str and "\n" in item and not _SPECIAL.search(item) and " \n" not in item:
         return [f"{start} {_literal_head(item)}", *_literal_body(item, inner)]
