@@ -51,6 +51,7 @@ SETTINGS = {
     "maintenance.auto": "false",
     "submodule.recurse": "false",
     "fetch.recurseSubmodules": "false",
+    "fetch.unpackLimit": "1",  # one pack per fetch; mirrors are tidied by the number of packs
     "commit.gpgSign": "false",
     "tag.gpgSign": "false",
     "init.defaultBranch": "main",

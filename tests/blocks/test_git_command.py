@@ -13,6 +13,7 @@ from blocks.errors import (
     Invalid,
     NotFound,
     RateLimited,
+    Refused,
     Terminal,
     Unauthorized,
     Unavailable,
@@ -24,7 +25,7 @@ from blocks.git.command import git
 from blocks.git.failures import failure
 from blocks.git.mirror import Mirrors
 from blocks.records import Credentials
-from tests.servers.git_http import bad_server, free_port, git_server
+from tests.servers.git_http import bad_server, free_port, git_server, self_signed
 
 SECRET = "s3cr3t/p@ss"
 ANA = Credentials("ana", "ana", SECRET)
@@ -156,6 +157,18 @@ async def test_what_a_bad_server_means(mirrors, status, body, headers, expected,
             await mirrors.head(f"{bad.url}/x.git", credentials=None)
         assert f"git ls-remote of {bad.url}/x.git failed" in str(caught.value)
         assert (len(bad.seen) > 1) == (expected in (Unavailable, BadAnswer))
+
+
+async def test_an_untrusted_certificate_is_refused_unless_it_is_to_be_skipped(tmp_path, mirrors):
+    """A certificate nobody trusts stops the call and no credentials travel; `insecure` accepts it, for that call."""
+    with bad_server(404, tls=self_signed(tmp_path)) as bad:
+        url = f"{bad.url}/x.git"
+        with pytest.raises(Refused, match="insecureSkipTLSVerify"):
+            await mirrors.head(url, credentials=ANA)
+        assert bad.seen == []
+        with pytest.raises(NotFound):
+            await mirrors.head(url, credentials=ANA, insecure=True)
+        assert len(bad.seen) == 1
 
 
 async def test_nobody_listening_is_unreachable(mirrors):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from blocks.errors import BadAnswer, Invalid, NotFound, Unavailable
+from blocks.git import bare
 from blocks.git.command import git
 from blocks.git.lock import exclusive
 from blocks.git.mirror import Mirrors
@@ -179,12 +180,12 @@ async def test_an_empty_answer_does_not_empty_a_mirror(server, mirrors):
 )
 async def test_a_damaged_mirror_is_made_anew(server, mirrors, harm):
     """Whatever happened to a mirror's files, the next reader gets the right answer."""
-    for number in range(150):  # enough to be kept as a pack
+    for number in range(3):
         server.commit({f"{number}.txt": "x" * number}, f"c{number}")
     url = server.url("config.git")
     harm(await mirrors.fetch(url))
     _, commits = await mirrors.commits(url, "main", limit=1000, credentials=None)
-    assert len(commits) == 150
+    assert len(commits) == 3
 
 
 async def test_a_killed_fetch_leaves_nothing_that_stops_the_next(server, mirrors):
@@ -292,6 +293,20 @@ async def test_a_long_history_is_read_in_bounded_portions(server, mirrors):
     assert len(commits) == 1000
     _, last = await mirrors.commits(url, "main", skip=2990, limit=1000, credentials=None)
     assert [c.subject for c in last] == [f"c{n}" for n in range(9, -1, -1)]
+
+
+async def test_many_small_downloads_are_put_together(server, mirrors, monkeypatch):
+    """Packs do not pile up, and nothing that was fetched is lost: not even what a forced push replaced."""
+    monkeypatch.setattr(bare, "PACKS", 3)
+    url, made = server.url("config.git"), []
+    for number in range(6):
+        made.append(server.commit({"a.txt": str(number)}, f"c{number}"))
+        mirror = await mirrors.fetch(url)
+    run("update-ref", "refs/heads/main", made[0], cwd=server.root / "config.git")
+    made.append(server.commit({"b.txt": "1"}))
+    await mirrors.fetch(url)
+    assert len(list(mirror.glob("objects/pack/*.pack"))) <= 4
+    assert [await bare.has_commit(mirror, commit) for commit in made] == [True] * 7
 
 
 @pytest.mark.parametrize(
