@@ -134,6 +134,8 @@ def descending(order: Any) -> bool:
 
 
 def sort(frame: Frame, value: Any, order: Any = "asc") -> list[Any]:
+    if value is None:
+        return NilArray()
     items = _array("sort", value)
     return sorted_by(frame.budget, items, items, downwards=descending(order))
 

@@ -78,8 +78,10 @@ def extreme(name: str, replaces: Callable[[Any, Any], bool]) -> Callable[..., An
 
 
 def mean(frame: Frame, *values: Any) -> float:
-    numbers = [float(number) for number in _flat(frame, "mean", values)]
-    return sum(numbers) / len(numbers) if numbers else 0.0
+    total, count = 0.0, 0
+    for count, number in enumerate(_flat(frame, "mean", values), 1):  # noqa: B007 - the last count is used
+        total += number  # not sum(), which from Python 3.12 on rounds better than Go
+    return total / count if count else 0.0
 
 
 def median(frame: Frame, *values: Any) -> float:
