@@ -32,7 +32,8 @@ async def _warehouses(ledger: Ledger, project: str, name: str, _stage: str, limi
 
 async def _stages(ledger: Ledger, project: str, name: str, _stage: str, limit: int) -> list[Json]:
     outlook = await read_outlook(ledger, project)
-    found = [each for each in await ledger.definitions.list("Stage", project, limit) if name in ("", each.name)]
+    known = {each.name: each for each in await ledger.definitions.list("Stage", project, limit)}
+    found = [known[each] for each in outlook.pipeline.stages if each in known and name in ("", each)]
     return [shapes.stage(outlook, each, await ledger.verifications.latest(project, each.name)) for each in found]
 
 

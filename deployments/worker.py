@@ -8,6 +8,8 @@ children), a shutdown leaves no run Running, and a limit bounds how many run at 
 import asyncio
 import contextvars
 import importlib
+import logging
+import re
 import threading
 from collections.abc import Coroutine
 from typing import Any
@@ -17,6 +19,7 @@ import anyio
 import anyio.abc
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterState, FlowRunFilterStateName
 from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import Abort, Pause
 from prefect.flow_engine import run_flow
 from prefect.flows import Flow
@@ -31,8 +34,20 @@ POLL_SECONDS = 0.5
 CANCEL_SECONDS = 1.0
 """How often it asks whether one of its runs was cancelled."""
 
+_QUIET = re.compile(r"Finished in state (Suspended|Scheduled|AwaitingStage|AwaitingRetry|Cancelled|Resuming)\b")
+
 GRACE_SECONDS = 10.0
 """How long runs may take to leave at shutdown."""
+
+
+class QuietEnds(logging.Filter):
+    """Prefect logs every end but Completed as an error; a suspension or a hand-over is none."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Lower the level of ends that are as they should be; nothing is dropped."""
+        if record.levelno == logging.ERROR and _QUIET.match(str(record.msg)):
+            record.levelno, record.levelname = logging.INFO, "INFO"
+        return True
 
 
 class DrayageWorkerResult(BaseWorkerResult):
@@ -103,6 +118,7 @@ class DrayageWorker(BaseWorker[BaseJobConfiguration, BaseVariables, DrayageWorke
         super().__init__(*args, **kwargs)
         self._flows: dict[str, Flow[..., Any]] = {}
         self._runs: RunLoop | None = None
+        logging.getLogger("prefect.flow_runs").addFilter(_quiet_ends)
 
     async def start(self, *args: Any, **kwargs: Any) -> None:
         """Work until told to stop, asking for runs every half second unless Prefect's setting says otherwise."""
@@ -173,10 +189,16 @@ class DrayageWorker(BaseWorker[BaseJobConfiguration, BaseVariables, DrayageWorke
             flow_run_filter=FlowRunFilter(
                 id=FlowRunFilterId(any_=running),
                 state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Cancelling", "Cancelled"])),
-            )
+            ),
+            sort=FlowRunSort.ID_DESC,
+            limit=200,
         )
         for flow_run in cancelling:
             self._runs.stop(flow_run.id, "cancel")
+
+
+_quiet_ends = QuietEnds()
+"""One for the process: adding it twice has no effect."""
 
 
 async def _wait(tasks: list[asyncio.Task[None]]) -> None:

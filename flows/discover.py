@@ -7,6 +7,7 @@ from typing import Any
 
 from prefect import flow
 from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
 
 from blocks.errors import NotFound
 from blocks.ledger.records import Definition, FreightRecord, WarehouseStatus
@@ -27,7 +28,13 @@ CLAIM = timedelta(minutes=5)
 """How long one run may keep a Warehouse to itself; a killed run's claim lapses then."""
 
 
-@flow(name="discover", flow_run_name="discover {project}/{warehouse}")
+def _run_name() -> str:
+    given = flow_run.parameters or {}
+    place = "/".join(part for part in (given.get("project"), given.get("warehouse")) if part)
+    return f"discover {place or 'what is due'}"
+
+
+@flow(name="discover", flow_run_name=_run_name)
 @stoppable
 async def discover(project: str = "", warehouse: str = "") -> list[str]:
     """Discover what is due, or one Warehouse at once. Returns the aliases of new Freight.

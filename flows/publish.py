@@ -1,6 +1,7 @@
 """What people would rather look at than read: artifacts per project, Stage and Freight, and the events around them."""
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -8,13 +9,16 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.logging import get_run_logger
 
-from blocks.ledger.records import FreightRecord, PromotionRecord, Standing, VerificationRecord
+from blocks.ledger.records import FreightRecord, PromotionRecord, Standing, VerificationRecord, Visit
 from flows.announce import event, post, stage_resource
 from flows.freight.describe import cell, one_line, versions
+from flows.health import read_health
 from flows.stage.outlook import Outlook, read_outlook
 from flows.world import World
 
 HISTORY = 10
+MOST_APPLICATIONS = 50
+"""Applications whose health one table asks for."""
 
 
 async def tell(record: PromotionRecord, name: str) -> None:
@@ -63,9 +67,8 @@ async def publish_stage(here: World, project: str, stage: str) -> None:
         outlook = await read_outlook(here.ledger, project)
         visits = await here.ledger.stages.visits(project, stage, HISTORY)
         past = await here.ledger.freight.many(project, sorted({visit.freight for visit in visits}))
-        await acreate_table_artifact(
-            table=project_rows(outlook), key=key("project", project), description=f"Project {project}"
-        )
+        rows = project_rows(outlook, await read_healths(here, outlook))
+        await acreate_table_artifact(table=rows, key=key("project", project), description=f"Project {project}")
         page = stage_page(outlook, stage, [(past[v.freight], v) for v in visits if v.freight in past])
         await acreate_markdown_artifact(page, key=key("stage", project, stage), description=f"Stage {stage}")
         for visit in outlook.currents.get(stage, {}).values():
@@ -84,8 +87,8 @@ def key(*parts: str) -> str:
     return re.sub(r"[^a-z0-9-]+", "-", "-".join(parts).lower()).strip("-")
 
 
-def project_rows(outlook: Outlook) -> list[dict[str, str]]:
-    """One row per Stage: what runs there, since when, verified when."""
+def project_rows(outlook: Outlook, healths: dict[str, str]) -> list[dict[str, str]]:
+    """One row per Stage: what runs there, on which commit, how it is, since when, verified when."""
     rows = []
     for name in outlook.pipeline.stages:
         visits = list(outlook.currents.get(name, {}).values())
@@ -95,6 +98,8 @@ def project_rows(outlook: Outlook) -> list[dict[str, str]]:
                 "stage": name,
                 "freight": ", ".join(each.alias for each in freight) or "—",
                 "versions": "; ".join(one_line(each.content) for each in freight) or "—",
+                "commit": _commit(outlook, visits),
+                "health": healths.get(name, "—"),
                 "since": _time(max((visit.entered_at for visit in visits), default=None)),
                 "verified": _time(max((v.verified_at for v in visits if v.verified_at), default=None)),
                 "last promotion": _last(outlook, name),
@@ -140,6 +145,28 @@ def freight_page(freight: FreightRecord, standing: Standing) -> str:
             *been,
         ]
     )
+
+
+async def read_healths(here: World, outlook: Outlook) -> dict[str, str]:
+    """The health of each Stage's registered Applications now; none are asked for when there are too many."""
+    checks = {name: _checks(outlook, visits.values()) for name, visits in outlook.currents.items()}
+    asked = {name: each for name, each in checks.items() if each}
+    if sum(map(len, asked.values())) > MOST_APPLICATIONS:
+        return {}
+    verdicts = [await read_health(here, outlook.pipeline.project, each) for each in asked.values()]
+    return {name: verdict.status for name, verdict in zip(asked, verdicts, strict=True)}
+
+
+def _checks(outlook: Outlook, visits: Iterable[Visit]) -> list[dict[str, Any]]:
+    promoted = {visit.promotion for visit in visits}
+    known = [each for promotions in outlook.promotions.values() for each in promotions if each.name in promoted]
+    return [check for each in known for check in each.health_checks]
+
+
+def _commit(outlook: Outlook, visits: Iterable[Visit]) -> str:
+    """The revisions that Argo CD was asked to run."""
+    revisions = [each for check in _checks(outlook, visits) for each in check.get("desiredRevisions") or [] if each]
+    return ", ".join(dict.fromkeys(each[:10] for each in revisions)) or "—"
 
 
 def _last(outlook: Outlook, stage: str) -> str:

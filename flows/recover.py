@@ -7,6 +7,7 @@ from typing import Any, Literal
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.logging import get_run_logger
 
 from blocks.ledger.promotion_claims import Started
@@ -133,6 +134,8 @@ async def _runs(client: PrefectClient, ids: list[str]) -> dict[str, Any]:
     found: dict[str, FlowRun] = {}
     for start in range(0, len(ids), 200):
         page: Any = ids[start : start + 200]
-        runs = await client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=page)), limit=200)
+        runs = await client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=page)), sort=FlowRunSort.ID_DESC, limit=200
+        )
         found |= {str(run.id): run for run in runs}
     return found

@@ -9,7 +9,6 @@ from time import monotonic
 from weakref import WeakKeyDictionary
 
 import re2
-from blocks.image_registry import ImageRegistry
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
@@ -18,6 +17,7 @@ from blocks.argocd_block import ArgoCDConnection
 from blocks.credentials import GenericSecret, RepositoryCredentials, SecretBlock, block_name, read_secrets
 from blocks.errors import NotFound, Unreachable
 from blocks.git.mirror import Mirrors
+from blocks.image_registry import ImageRegistry
 from blocks.ledger.ledger import Ledger
 from blocks.records import Credentials
 from blocks.settings import Settings

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from blocks.config_maps import MOST_BYTES, too_large
 from deployments.manifests.metadata import ObjectMeta
 from deployments.manifests.problem import Path
 
@@ -29,4 +30,7 @@ def read_config_map(metadata: ObjectMeta, data: dict[str, Any]) -> tuple[ConfigM
         problems += [(("data", key), "is no string, expected one, put it in quotes") for key in wrong]
     if problems:
         return None, problems
+    if too_large(metadata.namespace or "", metadata.name, {k: v or "" for k, v in entries.items()}):
+        limit = f"expected at most {MOST_BYTES} characters as JSON, split it into several ConfigMaps"
+        return None, [(("data",), f"is too large for a Prefect variable, {limit}")]
     return ConfigMapSpec(metadata.namespace or "", metadata.name, {k: v or "" for k, v in entries.items()}), []

@@ -7,7 +7,8 @@ from flows.expression.durations import parse_duration, rounded, truncated
 from flows.expression.errors import Fault
 from flows.expression.frame import Frame
 from flows.expression.go_format import GO_TIME
-from flows.expression.layouts import USUAL, format_time, parse_time
+from flows.expression.layout_reading import parse_time
+from flows.expression.layouts import USUAL, format_time
 from flows.expression.operators import subtract, truncate
 from flows.expression.times import UTC_LOCATION, Duration, Location, Time, local, location
 from flows.expression.values import expose, type_name

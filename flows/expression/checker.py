@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from flows.expression.errors import ExpressionError, Fault
+from flows.expression.loop_types import gives_of
 from flows.expression.names import BUILTINS
 from flows.expression.operator_types import binary, unary
 from flows.expression.signatures import METHODS, RULES, SIGNATURES, applied
@@ -18,7 +19,6 @@ from flows.expression.static_types import (
     ARRAY,
     BOOL,
     FUNCTION,
-    GROUPS,
     INT,
     MAP,
     NIL,
@@ -231,7 +231,7 @@ class _Checker:
         for argument in node.arguments[2:]:
             order = self.type(argument)
             _need(node.name == "reduce" or order.kind == "string" or order.is_unknown, "a sort order is a string")
-        return _loop_gives(node.name, collection, element, answer)
+        return gives_of(node.name, collection, element, answer)
 
     def _asked(self, predicate: Node, element: Type) -> Type:
         assert isinstance(predicate, Predicate)
@@ -240,22 +240,6 @@ class _Checker:
         self._pointers.pop()
         _need(answer != NIL, "a predicate gives a value, not nil")
         return answer
-
-
-_TESTS = {"all", "none", "any", "one", "filter", "find", "findIndex", "findLast", "findLastIndex", "count"}
-
-
-def _loop_gives(name: str, collection: Type, element: Type, answer: Type) -> Type:
-    if name in _TESTS:
-        _need(answer == BOOL or answer.is_unknown, f"a predicate gives a boolean, not {answer.kind}")
-    if name in ("all", "none", "any", "one"):
-        return BOOL
-    if name in ("findIndex", "findLastIndex", "count"):
-        return INT
-    if name == "filter":
-        return array_of(element) if collection.is_array else ARRAY
-    gives = {"map": array_of(answer), "groupBy": GROUPS, "sortBy": collection, "find": element, "findLast": element}
-    return gives.get(name, answer)
 
 
 def _is_key(key: Type, target: Type) -> bool:

@@ -20,6 +20,17 @@ def downstream(stages: Stages, name: str) -> list[str]:
     return [other for other, spec in stages.items() if name in upstream(spec)]
 
 
+def in_order(stages: Stages) -> list[str]:
+    """The names of all Stages, each after those it takes Freight from, equal ones by name. Circles come last."""
+    done: list[str] = []
+    left = sorted(stages)
+    while left:
+        ready = [name for name in left if all(each in done or each not in stages for each in upstream(stages[name]))]
+        done += ready or left
+        left = [name for name in left if name not in done]
+    return done
+
+
 def unknown_upstreams(stages: Stages) -> dict[str, list[str]]:
     """By Stage, the upstream Stages that do not exist; Stages without such are left out."""
     missing = {name: [stage for stage in upstream(spec) if stage not in stages] for name, spec in stages.items()}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from blocks.errors import NotFound
 from blocks.ledger.ledger import Ledger
 from blocks.ledger.records import Definition
+from flows.stage.graph import in_order
 from flows.stage.model import Approval, PromotionPolicy, StagePolicySpec, StageSpec
 from flows.stage.policy import approval_for, auto_promotion
 
@@ -28,7 +29,7 @@ class StageDefinition:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """All Stages of one project, its promotion policies in order, and our own policies."""
+    """All Stages of one project, upstream ones first, its promotion policies in order, and our own policies."""
 
     project: str
     stages: dict[str, StageDefinition]
@@ -57,9 +58,10 @@ async def read_pipeline(ledger: Ledger, project: str) -> Pipeline:
     stages = [_stage(definition) for definition in await ledger.definitions.list("Stage", project)]
     configs = await ledger.definitions.list("ProjectConfig", project)
     own = await ledger.definitions.list("StagePolicy", project)
+    by_name = {stage.name: stage for stage in stages}
     return Pipeline(
         project=project,
-        stages={stage.name: stage for stage in stages},
+        stages={name: by_name[name] for name in in_order({each.name: each.spec for each in stages})},
         policies=[PromotionPolicy.model_validate(p) for c in configs for p in c.spec.get("promotionPolicies") or []],
         stage_policies=[StagePolicySpec.model_validate(definition.spec) for definition in own],
     )
