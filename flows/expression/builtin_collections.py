@@ -27,6 +27,7 @@ def _map(name: str, value: Any) -> Any:
 
 
 def length(_frame: Frame, value: Any) -> int:
+    """Elements, entries, bytes, or characters of a string."""
     if value.__class__ in ARRAYS or value.__class__ in (str, bytes, dict, AnyMap):
         return len(value)
     raise Fault(f"len is not possible on {type_name(value)}")
@@ -38,6 +39,7 @@ def at_end(index: int) -> Callable[[Frame, Any], Any]:
 
 
 def take(frame: Frame, value: Any, count: Any) -> Any:
+    """The first `count` elements, or all where there are fewer."""
     items = _array("take", value)
     if count.__class__ not in INTEGERS or count < 0:
         raise Fault("take takes a count that is an integer, 0 or more")
@@ -46,21 +48,25 @@ def take(frame: Frame, value: Any, count: Any) -> Any:
 
 
 def keys(frame: Frame, value: Any) -> list[Any]:
+    """The keys of a map."""
     frame.budget.grow(len(_map("keys", value)))
     return [key for key, _ in value.items()]
 
 
 def values(frame: Frame, value: Any) -> list[Any]:
+    """The values of a map."""
     frame.budget.grow(len(_map("values", value)))
     return [item for _, item in value.items()]
 
 
 def to_pairs(frame: Frame, value: Any) -> list[Any]:
+    """A map as an array of [key, value]."""
     frame.budget.grow(2 * len(_map("toPairs", value)))
     return [[key, item] for key, item in value.items()]
 
 
 def from_pairs(frame: Frame, value: Any) -> AnyMap:
+    """A map of an array of [key, value]; keys may be any scalar."""
     made = AnyMap()
     for pair in _array("fromPairs", value):
         if len(_array("fromPairs", pair)) != 2:
@@ -71,11 +77,13 @@ def from_pairs(frame: Frame, value: Any) -> AnyMap:
 
 
 def reverse(frame: Frame, value: Any) -> list[Any]:
+    """The elements, last first."""
     frame.budget.grow(len(_array("reverse", value)))
     return list(value[::-1])
 
 
 def uniq(frame: Frame, value: Any) -> list[Any]:
+    """The elements without repetitions, in the order of their first occurrence."""
     kept: list[Any] = []
     seen: set[tuple[bool, Any]] = set()
     for item in _array("uniq", value):
@@ -104,12 +112,14 @@ def _is_among(item: Any, kept: list[Any], budget: Budget) -> bool:
 
 
 def concat(frame: Frame, *arrays: Any) -> list[Any]:
+    """All elements of several arrays; of nothing but empty ones, an array that was never made."""
     frame.budget.grow(sum(len(_array("concat", array)) for array in arrays))
     joined = [item for array in arrays for item in array]
     return joined or NilArray()
 
 
 def flatten(frame: Frame, value: Any) -> list[Any]:
+    """The elements of all arrays within, however deep."""
     flat: list[Any] = []
     _flatten_into(flat, _array("flatten", value), frame.budget, 0)
     return flat
@@ -134,6 +144,7 @@ def descending(order: Any) -> bool:
 
 
 def sort(frame: Frame, value: Any, order: Any = "asc") -> list[Any]:
+    """The elements in order, "asc" or "desc"; nil gives an array that was never made."""
     if value is None:
         return NilArray()
     items = _array("sort", value)

@@ -22,6 +22,7 @@ def _number(name: str, value: Any) -> Any:
 
 
 def absolute(_frame: Frame, value: Any) -> Any:
+    """A number without its sign."""
     number = _number("abs", value)
     return abs(number) if number.__class__ is float else wrap(abs(int(number)))
 
@@ -43,6 +44,7 @@ def half_away(value: float) -> int:
 
 
 def to_int(_frame: Frame, value: Any) -> int:
+    """A number cut towards zero, or a decimal text, as a 64-bit integer."""
     if value.__class__ is str:
         parsed = parse_int(value)
         if parsed is None:
@@ -54,6 +56,7 @@ def to_int(_frame: Frame, value: Any) -> int:
 
 
 def to_float(_frame: Frame, value: Any) -> float:
+    """A number or a text as a float."""
     if value.__class__ is str:
         parsed = parse_float(value)
         if parsed is None:
@@ -78,6 +81,7 @@ def extreme(name: str, replaces: Callable[[Any, Any], bool]) -> Callable[..., An
 
 
 def mean(frame: Frame, *values: Any) -> float:
+    """The mean of all numbers given and in arrays given; 0 of none."""
     total, count = 0.0, 0
     for count, number in enumerate(_flat(frame, "mean", values), 1):  # noqa: B007 - the last count is used
         total += number  # not sum(), which from Python 3.12 on rounds better than Go
@@ -85,6 +89,7 @@ def mean(frame: Frame, *values: Any) -> float:
 
 
 def median(frame: Frame, *values: Any) -> float:
+    """The median of all numbers given and in arrays given; 0 of none."""
     numbers = [float(number) for number in _flat(frame, "median", values)]
     return statistics.median(numbers) if numbers else 0.0
 

@@ -50,6 +50,7 @@ def _split(text: str, mark: str, most: int) -> list[str]:
 
 
 def replace(frame: Frame, value: Any, old: Any, new: Any, count: Any = -1) -> str:
+    """Replace the first `count` occurrences, or all."""
     text, before, after = (_text(frame.budget, "replace", part) for part in (value, old, new))
     times = text.count(before) if before else len(text) + 1
     limit = truncate(count)
@@ -58,6 +59,7 @@ def replace(frame: Frame, value: Any, old: Any, new: Any, count: Any = -1) -> st
 
 
 def repeat(frame: Frame, value: Any, count: Any) -> str:
+    """The text so many times over."""
     text, times = _text(frame.budget, "repeat", value), truncate(count)
     if times < 0:
         raise Fault("repeat takes no negative count")
@@ -68,6 +70,7 @@ def repeat(frame: Frame, value: Any, count: Any) -> str:
 
 
 def join(frame: Frame, items: Any, glue: Any = "") -> str:
+    """The strings of an array with `glue` between."""
     if items.__class__ not in ARRAYS:
         raise Fault(f"join takes an array, not {type_name(items)}")
     mark = _text(frame.budget, "join", glue)
@@ -105,10 +108,12 @@ def from_base64(text: str) -> str:
 
 
 def to_json(frame: Frame, value: Any) -> str:
+    """A value as JSON, two spaces deep."""
     return _bounded(go_json.dump(value, frame.budget, indent="  "), frame.budget)
 
 
 def from_json(frame: Frame, value: Any) -> Any:
+    """What a JSON text holds, its numbers floats."""
     text = _text(frame.budget, "fromJSON", value)
     frame.budget.grow(text.count(",") + text.count("{") + text.count("["))
     return go_json.load(text)

@@ -21,6 +21,7 @@ def _text(name: str, value: Any) -> str:
 
 
 def now(frame: Frame, place: Any = UTC_LOCATION) -> Time:
+    """The present, in a zone or in UTC."""
     if place.__class__ is not Location:
         raise Fault("now takes a time zone or nothing")
     return Time.of(frame.clock()).within(place)

@@ -33,6 +33,7 @@ class _Writer:
         self._budget = budget
 
     def write(self, value: Any, depth: int) -> str:
+        """One value, `depth` levels down."""
         kind = value.__class__
         self._budget.step()
         if depth > MAX_NESTING:

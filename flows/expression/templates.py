@@ -50,9 +50,11 @@ class _Rendering:
 
     @classmethod
     def over(cls, env: Mapping[str, Any], clock: Clock) -> "_Rendering":
+        """Start with an untouched budget; our functions hide variables of their names."""
         return cls({**env, **FUNCTIONS}, clock, Budget())
 
     def value(self, value: Any, depth: int) -> Any:
+        """Render what a document holds."""
         if depth > MAX_NESTING:
             raise ExpressionError("a document is nested too deeply")
         if isinstance(value, Mapping):
@@ -67,6 +69,7 @@ class _Rendering:
         return rendered
 
     def text(self, template: str) -> Any:
+        """Render one template."""
         if not any(opening in template for opening in DELIMITERS):
             return template
         parts: list[str] = []
