@@ -36,6 +36,14 @@ def evaluate(source: str, env: Mapping[str, Any], *, strict: bool = False, clock
     return run(source, variables, clock, Budget())
 
 
+def validate(source: str) -> None:
+    """Parse an expression and check its types without running it; raise ExpressionError when it can never work."""
+    try:
+        _checked(source, False)
+    except RecursionError:
+        raise ExpressionError("it is nested too deeply") from None
+
+
 def run(source: str, env: dict[str, Any], clock: Clock, budget: Budget, *, templated: bool = False) -> Any:
     """Evaluate an expression within a budget that may be shared with others."""
     checked = _checked if len(source) <= MAX_CACHED else _checked.__wrapped__

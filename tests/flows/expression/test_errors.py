@@ -3,7 +3,6 @@
 import pytest
 
 from blocks.errors import Invalid, Unavailable
-from flows.expression import ExpressionError, evaluate
 
 CASES = [
     pytest.param("1 +", None, "it ends too early", id="unfinished"),
@@ -77,3 +76,16 @@ def test_wrong_arguments():
     """A function called with the wrong number of arguments is the expression's fault."""
     with pytest.raises(ExpressionError, match="size cannot be called with these 2 arguments"):
         evaluate("size(1, 2)", {"size": len})
+
+
+@pytest.mark.parametrize("source", ["1 +", "1 + 'a'", "'x' matches '('", "upper()", "# + 1"])
+def test_never_valid(source: str):
+    """What can never work is told without running it."""
+    with pytest.raises(ExpressionError):
+        validate(source)
+
+
+@pytest.mark.parametrize("source", ["a.b.c", "missing(1)", "response.status == 200", "int(x)"])
+def test_valid_until_run(source: str):
+    """What depends on variables is not refused beforehand."""
+    validate(source)
