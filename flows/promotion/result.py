@@ -11,6 +11,9 @@ from blocks.records import Credentials
 
 Outputs = dict[str, Any]
 
+KEPT = frozenset({".git", ".repositories"})
+"""Names no step may reach into: what is written there could make Git run a program."""
+
 HEALTH_CHECKS = "_healthChecks"
 """Output under which a step leaves health checks, a list of `{namespace, name, desiredRevisions}` of Applications.
 
@@ -96,4 +99,6 @@ class StepContext:
         resolved = (root / relative).resolve()
         if resolved != root and root not in resolved.parents:
             raise Invalid(f"path {relative!r} leads outside the promotion's working directory")
+        if kept := KEPT.intersection(resolved.relative_to(root).parts):
+            raise Invalid(f"path {relative!r} leads into {min(kept)!r}, which belongs to Git alone")
         return resolved

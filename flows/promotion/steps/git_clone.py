@@ -169,7 +169,7 @@ class _Job:
                 raise
 
     async def _from(self, mirror: Path) -> dict[str, str]:
-        repository = self.ctx.path(f"{REPOSITORIES}/{quote(self.ctx.alias, safe='')}.git")
+        repository = self.ctx.work_dir.resolve() / REPOSITORIES / f"{quote(self.ctx.alias, safe='')}.git"
         clone = await Clone.make(repository, mirror, self.origin, inside=self.ctx.work_dir)
         return {
             checkout.key: await (await self._check_out(clone, checkout)).head() for checkout in self.config.checkout
@@ -199,6 +199,6 @@ class _Job:
 def _place(ctx: StepContext, relative: str) -> Path:
     """Resolve a checkout's folder: a new one of its own inside the working directory."""
     path, root = ctx.path(relative), ctx.path(".")
-    if path == root or path.relative_to(root).parts[0] == REPOSITORIES:
+    if path == root:
         raise Invalid(f"checkout path {relative!r} must name a folder of its own in the working directory")
     return path
