@@ -3,6 +3,7 @@
 import pytest
 
 from blocks.errors import Invalid, Unavailable
+from flows.expression import ExpressionError, evaluate, validate
 
 CASES = [
     pytest.param("1 +", None, "it ends too early", id="unfinished"),
