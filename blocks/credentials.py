@@ -2,12 +2,10 @@
 
 import hashlib
 import re
-from typing import Any, Literal
+from typing import Literal
 
 from prefect.blocks.core import Block
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import BlockDocumentFilter, BlockDocumentFilterBlockTypeId
-from prefect.exceptions import ObjectNotFound
 from prefect.types import SecretDict
 from pydantic import Field, SecretStr
 
@@ -70,32 +68,20 @@ async def read_secrets(client: PrefectClient, project: str | None = None) -> lis
 
     Sorted by project first (own before shared), then by name. At most 5,000.
     """
-    found = [block for kind in KINDS for block in await _read(client, kind)]
+    found = await _read(client)
     wanted = [block for block in found if project is None or block.project in (project, SHARED)]
     return sorted(wanted, key=lambda block: (block.project == SHARED, block.secret_name))
 
 
-async def _read(client: PrefectClient, kind: type[Any]) -> list[Any]:
-    try:
-        block_type = await client.read_block_type_by_slug(kind._block_type_slug)
-    except ObjectNotFound:
-        return []
-    found: list[Any] = []
+async def _read(client: PrefectClient) -> list[SecretBlock]:
+    """Read all blocks of both types, in as many pages as they have."""
+    kinds = {kind._block_type_slug: kind for kind in KINDS}
+    found: list[SecretBlock] = []
     while len(found) < MOST:
-        answer = await client.request(
-            "POST",
-            "/block_documents/filter",
-            json={
-                "block_documents": BlockDocumentFilter(
-                    block_type_id=BlockDocumentFilterBlockTypeId(any_=[block_type.id])
-                ).model_dump(mode="json", exclude_none=True),
-                "include_secrets": True,
-                "limit": PAGE,
-                "offset": len(found),
-            },
-        )
-        page = answer.json()
-        found += [kind.model_validate(document["data"]) for document in page]
-        if len(page) < PAGE:
+        wanted = {"block_types": {"slug": {"any_": list(kinds)}}, "block_documents": {"is_anonymous": {"eq_": False}}}
+        page = {"include_secrets": True, "limit": PAGE, "offset": len(found)}
+        documents = (await client.request("POST", "/block_documents/filter", json=wanted | page)).json()
+        found += [kinds[each["block_type"]["slug"]].model_validate(each["data"]) for each in documents]
+        if len(documents) < PAGE:
             break
     return found

@@ -80,16 +80,16 @@ async def _run(here: World, record: PromotionRecord, run: CurrentRun, workplace:
 
 
 async def _as_task(step: Json, step_run: StepRun, finish: Finish) -> StepRun:
-    """Show one step as a Prefect task run named by its alias."""
+    """Show one step as a Prefect task run named by its alias. No tags: each would cost a call for its limit."""
     ended: list[StepRun] = []
 
     async def work() -> StepRun:
         ended.append(await finish())
         return ended[0]
 
-    state: State[Any] = await _step.with_options(  # type: ignore[misc]
-        task_run_name=step_run.alias, tags=[f"step:{step['uses']}"]
-    )(work, return_state=True)
+    state: State[Any] = await _step.with_options(task_run_name=step_run.alias)(  # type: ignore[misc]
+        work, return_state=True
+    )
     if not ended:
         if state.is_cancelled():
             raise asyncio.CancelledError

@@ -12,9 +12,9 @@ from prefect.client.schemas.objects import State
 from prefect.states import Failed
 from ulid import ULID
 
-from blocks.errors import Refused
+from blocks.errors import NotFound, Refused
 from blocks.ledger.records import Phase, PromotionRecord
-from flows.approval import obtain_approval
+from flows.approval import check_askable, obtain_approval
 from flows.carry_out import carry_out
 from flows.current_run import CurrentRun, current_run, describe, ended
 from flows.freight.describe import change_table
@@ -43,30 +43,35 @@ async def promote(
         promotion: Continue this Promotion, made before by the command line.
     """
     here, run = await world(), current_run()
+    if not run.deployed:
+        check_askable((await read_pipeline(here.ledger, project)).approval(stage), project, stage)
     wish = Wish(project, stage, run.actor, freight, warehouse, reason, run.automatic, run.id)
     record = await _admitted(here, wish, promotion)
     if isinstance(record, Declined):
         return ended("Skipped", record.sentence)
     alias = await _name(here, run, record)
-    if rejection := await _approved(here, run, record):
+    if rejection := await _approved(here, record):
         return await _refuse(here, record, alias, rejection)
     if not record.phase.terminal:
         record = await wait_for_turn(here, record, run)
     if record.phase is Phase.RUNNING:
         record = await carry_out(here, record, run)
-        await publish_stage(here, project, stage)
     if record.phase is Phase.SUCCEEDED:
         await verify_stage(here, record, run)
+    else:
+        await publish_stage(here, project, stage)
     return _final(record, alias)
 
 
 async def _admitted(here: World, wish: Wish, promotion: str) -> PromotionRecord | Declined:
-    """Find the Promotion made for this run, or make it. Automatic wishes for a Stage are admitted one at a time."""
+    """Find the Promotion made for this run, or make it."""
     now = datetime.now(UTC)
     if promotion:
         found = await here.ledger.promotions.get(wish.project, promotion)
         if found is None:
-            raise Refused(f"project {wish.project!r} has no Promotion {promotion!r}")
+            raise NotFound(f"project {wish.project!r} has no Promotion {promotion!r}")
+        if found.stage != wish.stage:
+            raise Refused(f"Promotion {promotion!r} is one into Stage {found.stage!r}, not {wish.stage!r}")
         return await here.ledger.promotions.attach_run(wish.project, promotion, wish.flow_run_id or "")
     record = await admit(here.ledger, wish, now, str(ULID()))
     if isinstance(record, PromotionRecord):
@@ -82,7 +87,7 @@ async def _name(here: World, run: CurrentRun, record: PromotionRecord) -> str:
     return alias
 
 
-async def _approved(here: World, run: CurrentRun, record: PromotionRecord) -> str:
+async def _approved(here: World, record: PromotionRecord) -> str:
     """Ask people where the Stage's policy says so. Returns the sentence of a rejection, empty when they agree."""
     if record.phase is not Phase.PENDING:
         return ""
@@ -90,7 +95,7 @@ async def _approved(here: World, run: CurrentRun, record: PromotionRecord) -> st
     approval = pipeline.approval(record.stage)
     if approval is None:
         return ""
-    return await obtain_approval(here.ledger, record, approval, run, await _preview(here, record))
+    return await obtain_approval(here.ledger, record, approval, await _preview(here, record))
 
 
 async def _preview(here: World, record: PromotionRecord) -> str:

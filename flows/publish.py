@@ -1,5 +1,6 @@
 """What people would rather look at than read: artifacts per project, Stage and Freight, and the events around them."""
 
+import asyncio
 import re
 from collections.abc import Iterable
 from datetime import datetime
@@ -68,18 +69,21 @@ async def publish_stage(here: World, project: str, stage: str) -> None:
         visits = await here.ledger.stages.visits(project, stage, HISTORY)
         past = await here.ledger.freight.many(project, sorted({visit.freight for visit in visits}))
         rows = project_rows(outlook, await read_healths(here, outlook))
-        await acreate_table_artifact(table=rows, key=key("project", project), description=f"Project {project}")
         page = stage_page(outlook, stage, [(past[v.freight], v) for v in visits if v.freight in past])
-        await acreate_markdown_artifact(page, key=key("stage", project, stage), description=f"Stage {stage}")
-        for visit in outlook.currents.get(stage, {}).values():
-            freight = outlook.freight[visit.freight]
-            await acreate_markdown_artifact(
-                freight_page(freight, outlook.standings.get(freight.name, Standing())),
-                key=key("freight", project, freight.alias),
-                description=f"Freight {freight.alias}",
-            )
+        await asyncio.gather(
+            acreate_table_artifact(table=rows, key=key("project", project), description=f"Project {project}"),
+            acreate_markdown_artifact(page, key=key("stage", project, stage), description=f"Stage {stage}"),
+            *(_freight_artifact(outlook, visit) for visit in outlook.currents.get(stage, {}).values()),
+        )
     except Exception as error:
         get_run_logger().warning("cannot renew the artifacts of %s/%s: %r", project, stage, error)
+
+
+async def _freight_artifact(outlook: Outlook, visit: Visit) -> None:
+    freight = outlook.freight[visit.freight]
+    page = freight_page(freight, outlook.standings.get(freight.name, Standing()))
+    name = key("freight", outlook.pipeline.project, freight.alias)
+    await acreate_markdown_artifact(page, key=name, description=f"Freight {freight.alias}")
 
 
 def key(*parts: str) -> str:

@@ -61,6 +61,7 @@ async def verify_stage(here: World, record: PromotionRecord, run: CurrentRun) ->
         await _mark_verified(here, record.project, record.stage, record.actor)
         return
     created = await _create(here, record.project, record.stage, record.name, record.actor, run.id)
+    await publish_stage(here, record.project, record.stage)
     state: State[Any] = await verify(  # type: ignore[misc]
         record.project, record.stage, created.id, return_state=True
     )

@@ -1,5 +1,6 @@
 """What every Stage of a project could take now: gathered in a handful of queries, decided by the Stage's rules."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,12 +14,10 @@ from flows.stage.pipeline import Pipeline, StageDefinition, read_pipeline
 FREIGHT = 500
 """How many of a project's newest Freight are looked at; what Stages run and hold is always among them."""
 
-PROMOTIONS = 1_000
-
 
 @dataclass(frozen=True)
 class Outlook:
-    """One project as it stands."""
+    """One project as it stands. `promotions` are, by Stage, those that its rules look at."""
 
     pipeline: Pipeline
     freight: dict[str, FreightRecord]
@@ -67,20 +66,27 @@ class Outlook:
 
 async def read_outlook(ledger: Ledger, project: str) -> Outlook:
     """Gather everything the rules ask about a project."""
-    pipeline = await read_pipeline(ledger, project)
-    currents = await ledger.stages.currents(project)
+    pipeline, currents, listed, holds = await asyncio.gather(
+        read_pipeline(ledger, project),
+        ledger.stages.currents(project),
+        ledger.freight.list(project, limit=FREIGHT),
+        ledger.stages.holds(project),
+    )
     held = {visit.freight for visits in currents.values() for visit in visits.values()}
-    newest = {each.name: each for each in await ledger.freight.list(project, limit=FREIGHT)}
-    older = await ledger.freight.many(project, sorted(held - newest.keys()))
-    freight = newest | older
+    freight = {each.name: each for each in listed}
+    if older := sorted(held - freight.keys()):
+        freight |= await ledger.freight.many(project, older)
+    pertinent, standings = await asyncio.gather(
+        ledger.promotions.pertinent(project, list(freight)), ledger.stages.standings(project, list(freight))
+    )
     promotions: dict[str, list[PromotionRecord]] = {}
-    for promotion in await ledger.promotions.list(project, limit=PROMOTIONS):
+    for promotion in pertinent:
         promotions.setdefault(promotion.stage, []).append(promotion)
     return Outlook(
         pipeline=pipeline,
         freight=freight,
-        standings=await ledger.stages.standings(project, list(freight)),
+        standings=standings,
         currents=currents,
-        holds=await ledger.stages.holds(project),
+        holds=holds,
         promotions=promotions,
     )

@@ -1,5 +1,6 @@
 """A project's Stages and the policies about them, read from the ledger as one."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -55,9 +56,10 @@ class Pipeline:
 
 async def read_pipeline(ledger: Ledger, project: str) -> Pipeline:
     """Read one project's Stages and policies. A project without any gives an empty pipeline."""
-    stages = [_stage(definition) for definition in await ledger.definitions.list("Stage", project)]
-    configs = await ledger.definitions.list("ProjectConfig", project)
-    own = await ledger.definitions.list("StagePolicy", project)
+    found, configs, own = await asyncio.gather(
+        *(ledger.definitions.list(kind, project) for kind in ("Stage", "ProjectConfig", "StagePolicy"))
+    )
+    stages = [_stage(definition) for definition in found]
     by_name = {stage.name: stage for stage in stages}
     return Pipeline(
         project=project,
