@@ -1,8 +1,10 @@
 """Advance: who may go on, and telling so. The event starts the Stage's automation; the sweep repeats it."""
 
+import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+import httpx
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.logging import get_run_logger
@@ -14,6 +16,8 @@ from flows.stage.candidate import Promote
 from flows.stage.outlook import Outlook, read_outlook
 from flows.stop import stoppable
 from flows.world import world
+
+log = logging.getLogger("drayage")
 
 ANNOUNCED = "announced"
 
@@ -40,11 +44,17 @@ async def advance(project: str) -> int:
 
 
 async def announce_ready(ledger: Ledger, project: str, stages: list[str] | None = None) -> list[Ready]:
-    """Find what may enter by itself, in the given Stages or all, and post one event for each."""
+    """Find what may enter by itself, in the given Stages or all, and post one event for each.
+
+    When Prefect does not take the events that is logged: what is announced is remembered, and the sweep acts on it.
+    """
     now = datetime.now(UTC)
     ready = await _since(ledger, find_ready(await passed_through(ledger, project, now), now, stages))
-    async with get_client() as client:
-        await post(client, [_available(each, now) for each in ready])
+    try:
+        async with get_client() as client:
+            await post(client, [_available(each, now) for each in ready])
+    except httpx.HTTPError as error:
+        log.warning("cannot announce to %s, the sweep will: %s", project, type(error).__name__)
     return ready
 
 
