@@ -1,17 +1,21 @@
 """Approval: the run leaves the worker and waits, with a form in the Prefect UI, until enough people have decided."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, Literal
 
+from prefect.exceptions import ObjectNotFound
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
-from pydantic import Field
+from prefect.logging import get_run_logger
+from pydantic import Field, ValidationError
 
 from blocks.errors import Refused
 from blocks.ledger.ledger import Ledger
 from blocks.ledger.records import Decision, PromotionRecord
-from flows.current_run import CurrentRun
 from flows.duration import parse_duration
+from flows.promotion.approvers import UNAUTHENTICATED, approvers, named
 from flows.stage.model import Approval
 
 
@@ -24,40 +28,69 @@ class ApprovalForm(RunInput):
     comment: str = Field(default="", max_length=2000, description="Why, for the audit trail.")
 
 
-async def obtain_approval(
-    ledger: Ledger, record: PromotionRecord, approval: Approval, run: CurrentRun, description: str
-) -> str:
+async def obtain_approval(ledger: Ledger, record: PromotionRecord, approval: Approval, description: str) -> str:
     """Return the sentence of a rejection, empty when enough people approved. Suspends the run until they have.
 
-    Raises Refused when this run cannot be suspended because no deployment started it.
+    Only an answer to the form counts: a run that was pushed on without one asks again, under the next number.
     """
-    while True:
+    for number in count(1):
         decisions = await ledger.promotions.decisions(record.project, record.name)
         if rejection := next((each for each in decisions if not each.approved), None):
             comment = f": {rejection.comment}" if rejection.comment else ""
             return f"rejected by {rejection.actor}{comment}"
         if len(decisions) >= approval.min_approvals:
-            return ""
-        if not run.deployed:
-            raise Refused(
-                f"Stage {record.stage!r} needs approval, and only a run of its deployment can wait for it: "
-                f"use 'drayage promote -p {record.project} --stage {record.stage}'"
-            )
-        await ledger.promotions.decide(await _ask(record, approval, len(decisions) + 1, description))
+            break
+        answer = await _ask(number, approval, description + _so_far(decisions, approval))
+        if answer is None:
+            get_run_logger().warning("the run was resumed without an answer to its form, so it asks again")
+        elif decision := _decision(record, answer, decisions, approval):
+            await ledger.promotions.decide(decision)
+    return ""
 
 
-async def _ask(record: PromotionRecord, approval: Approval, number: int, description: str) -> Decision:
+def check_askable(approval: Approval | None, project: str, stage: str) -> None:
+    """Raise Refused when a run that no deployment started would have to wait for people."""
+    if approval:
+        raise Refused(
+            f"Stage {stage!r} needs approval, and only a run of its deployment can wait for it: "
+            f"use 'drayage promote -p {project} --stage {stage}'"
+        )
+
+
+async def _ask(number: int, approval: Approval, description: str) -> ApprovalForm | None:
+    """Suspend the run, or when this question was asked before, return its answer; None when it got none."""
     form: Any = ApprovalForm.with_initial_data(description=description)
-    answer = await suspend_flow_run(
-        wait_for_input=form,
-        key=f"approval-{number}",
-        timeout=int(parse_duration(approval.timeout).total_seconds()),
-    )
+    try:
+        answer: ApprovalForm = await suspend_flow_run(
+            wait_for_input=form,
+            key=f"approval-{number}",
+            timeout=int(parse_duration(approval.timeout).total_seconds()),
+        )
+    except (ObjectNotFound, ValidationError):
+        return None
+    return answer
+
+
+def _so_far(decisions: Sequence[Decision], approval: Approval) -> str:
+    """Tell the next person who approved already, where several must."""
+    if approval.min_approvals == 1:
+        return ""
+    names = f", so far {' and '.join(approvers(decisions))}" if decisions else ""
+    return f"\n### Approvals\n\n{len(decisions)} of {approval.min_approvals}{names}. Each needs a name of its own.\n"
+
+
+def _decision(
+    record: PromotionRecord, answer: ApprovalForm, decisions: Sequence[Decision], approval: Approval
+) -> Decision | None:
+    """Make a decision of an answer; None when it is known, or an approval that cannot be told from another."""
+    approved, name = answer.decision == "approve", named(answer.approver, decisions)
+    if approved and (name in approvers(decisions) or (not name and approval.min_approvals > 1)):
+        return None
     return Decision(
         project=record.project,
         promotion=record.name,
-        actor=f"{answer.approver.strip() or f'approver {number}'} (unauthenticated)",
-        approved=answer.decision == "approve",
+        actor=f"{name or 'unnamed approver'}{UNAUTHENTICATED}",
+        approved=approved,
         comment=answer.comment,
         decided_at=datetime.now(UTC),
     )

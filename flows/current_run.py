@@ -13,7 +13,7 @@ from prefect.exceptions import Pause
 from prefect.states import Completed, Scheduled
 from prefect.types._datetime import now as prefect_now
 
-from flows.promotion.admission import CONTROLLER
+from blocks.ledger.records import CONTROLLER
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ async def describe(run: CurrentRun, name: str, tags: list[str]) -> None:
         await client.update_flow_run(_uuid(run), name=name, tags=sorted(known | set(tags)))
 
 
-def ended(name: str, sentence: str) -> State[Any]:
-    """End the run Completed, under a name that says why it did nothing."""
-    return Completed(name=name, message=sentence)
+def ended(name: str, sentence: str, result: Any = None) -> State[Any]:
+    """End the run Completed, under a name that says what it did or why nothing; who called it gets `result`."""
+    return Completed(name=name, message=sentence, data=result)
 
 
 async def come_back(run: CurrentRun, seconds: float, name: str, sentence: str) -> None:

@@ -15,6 +15,7 @@ from ulid import ULID
 from blocks.errors import NotFound, Refused
 from blocks.ledger.records import Phase, PromotionRecord
 from flows.approval import check_askable, obtain_approval
+from flows.at_work import at_work
 from flows.carry_out import carry_out
 from flows.current_run import CurrentRun, current_run, describe, ended
 from flows.freight.describe import change_table
@@ -46,6 +47,12 @@ async def promote(
     if not run.deployed:
         check_askable((await read_pipeline(here.ledger, project)).approval(stage), project, stage)
     wish = Wish(project, stage, run.actor, freight, warehouse, reason, run.automatic, run.id)
+    async with at_work(here, run):
+        return await _promote(here, run, wish, promotion)
+
+
+async def _promote(here: World, run: CurrentRun, wish: Wish, promotion: str) -> State[Any]:
+    """From the gate to the end, going on wherever an earlier execution of this run got to."""
     record = await _admitted(here, wish, promotion)
     if isinstance(record, Declined):
         return ended("Skipped", record.sentence)
@@ -59,7 +66,7 @@ async def promote(
     if record.phase is Phase.SUCCEEDED:
         await verify_stage(here, record, run)
     else:
-        await publish_stage(here, project, stage)
+        await publish_stage(here, record.project, record.stage)
     return _final(record, alias)
 
 

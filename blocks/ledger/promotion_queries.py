@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from blocks.errors import Conflict
 from blocks.ledger import rows
 from blocks.ledger.part import Part
+from blocks.ledger.pertinent import newest, pertinent
 from blocks.ledger.promotion_rows import OPEN, all_promotions, locked, named, write_promotion_event
-from blocks.ledger.records import Phase, PromotionRecord
+from blocks.ledger.records import CONTROLLER, Phase, PromotionRecord
 from blocks.ledger.tables import promotions
 
 
@@ -19,7 +20,11 @@ class PromotionQueries(Part):
     """Start-or-attach creation, and lists with limits."""
 
     async def create(self, record: PromotionRecord) -> PromotionRecord:
-        """Keep a new promotion; one of the same name or the same flow run is returned as it is."""
+        """Keep a new promotion; one of the same name or the same flow run is returned as it is.
+
+        So is the open one that Drayage itself made of the same Freight to the same Stage, by constraint: whoever
+        gets a record of another flow run came second.
+        """
         async with self._database.write() as connection:
             adding = rows.insert(connection, promotions).values(rows.values(record)).on_conflict_do_nothing()
             if not await rows.changed(connection, adding):
@@ -49,17 +54,30 @@ class PromotionQueries(Part):
 
     async def latest_by_freight(self, project: str, stage: str, freights: Sequence[str]) -> dict[str, PromotionRecord]:
         """Return by Freight its newest promotion to a Stage; Freight never promoted there is left out."""
-        rank = sa.func.row_number().over(partition_by=promotions.c.freight, order_by=_newest())
+        rank = sa.func.row_number().over(partition_by=promotions.c.freight, order_by=newest())
         found: dict[str, PromotionRecord] = {}
         for batch in rows.batches(freights):
             ranked = sa.select(promotions.c.name, rank.label("rank")).where(
                 promotions.c.project == project, promotions.c.stage == stage, promotions.c.freight.in_(batch)
             )
-            newest = ranked.subquery()
-            query = all_promotions().join(newest, newest.c.name == promotions.c.name)
-            query = query.where(promotions.c.project == project, newest.c.rank == 1)
+            latest = ranked.subquery()
+            query = all_promotions().join(latest, latest.c.name == promotions.c.name)
+            query = query.where(promotions.c.project == project, latest.c.rank == 1)
             found |= {record.freight: record for record in await self._every(query)}
         return found
+
+    async def pertinent(self, project: str, freights: Sequence[str], limit: int = 10_000) -> list[PromotionRecord]:
+        """Return what the rules about a project's Stages look at, newest first, in one query per 5,000 Freight.
+
+        These are all open promotions, the newest ended one of each Stage, those that brought what Stages hold, and
+        of each Freight named and each Stage the newest unless it succeeded: success stops nothing.
+        """
+        found: dict[str, PromotionRecord] = {}
+        for batch in rows.batches(freights) if freights else [[]]:
+            chosen = promotions.c.name.in_(pertinent(project, batch))
+            query = all_promotions().where(promotions.c.project == project, chosen)
+            found |= {record.name: record for record in await self._every(query.order_by(*newest()).limit(limit))}
+        return list(found.values())
 
     async def attach_run(self, project: str, name: str, flow_run_id: str) -> PromotionRecord:
         """Say which flow run works for a promotion. Raises Conflict when that run works for another one."""
@@ -89,16 +107,20 @@ class PromotionQueries(Part):
             query = query.where(promotions.c.stage == stage)
         if phases is not None:
             query = query.where(promotions.c.phase.in_(phases))
-        return await self._every(query.order_by(*_newest()).limit(limit))
-
-
-def _newest() -> tuple[sa.ColumnElement[Any], ...]:
-    return promotions.c.created_at.desc(), promotions.c.name.desc()
+        return await self._every(query.order_by(*newest()).limit(limit))
 
 
 async def _twin(connection: AsyncConnection, record: PromotionRecord) -> PromotionRecord:
     same_run = sa.and_(promotions.c.flow_run_id.is_not(None), promotions.c.flow_run_id == record.flow_run_id)
+    of_freight = sa.and_(
+        promotions.c.project == record.project,
+        promotions.c.stage == record.stage,
+        promotions.c.freight == record.freight,
+        promotions.c.actor == CONTROLLER,
+        promotions.c.phase.in_(OPEN),
+    )
     same = sa.or_(named(record.project, record.name), same_run)
-    if found := await rows.first(connection, PromotionRecord, all_promotions().where(same)):
-        return found
+    for twin in (same, of_freight):
+        if found := await rows.first(connection, PromotionRecord, all_promotions().where(twin)):
+            return found
     raise Conflict(f"could not create Promotion {record.name!r}: another one of its Stage runs; create it Pending")

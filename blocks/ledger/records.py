@@ -7,6 +7,9 @@ from typing import Any
 
 Json = dict[str, Any]
 
+CONTROLLER = "controller:drayage"
+"""The actor of what Drayage starts by itself."""
+
 
 @dataclass(frozen=True)
 class Definition:

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from blocks.ledger.column_types import Choice, Utc, Words
-from blocks.ledger.records import Phase, StepStatus, VerificationPhase
+from blocks.ledger.records import CONTROLLER, Phase, StepStatus, VerificationPhase
 
 metadata = sa.MetaData(
     naming_convention={
@@ -187,7 +187,14 @@ promotions = sa.Table(
     _only("uq_promotions_flow_run_id", "flow_run_id", where="flow_run_id IS NOT NULL"),
     sa.Index("ix_promotions_newest", "project", "created_at", "name"),
     sa.Index("ix_promotions_newest_of_stage", "project", "stage", "created_at", "name"),
-    sa.Index("ix_promotions_newest_of_freight", "project", "stage", "freight", "created_at", "name"),
+    _only(
+        "uq_promotions_automatic",
+        "project",
+        "stage",
+        "freight",
+        where=f"actor = '{CONTROLLER}' AND phase IN ('Pending', 'Running')",
+    ),
+    sa.Index("ix_promotions_newest_of_freight", "project", "freight", "stage", "created_at", "name"),
     sa.Index(
         "ix_promotions_open",
         "created_at",

@@ -13,9 +13,6 @@ from flows.stage.candidate import Promote, candidate, intent
 from flows.stage.outlook import Outlook, read_outlook
 from flows.stage.pipeline import StageDefinition
 
-CONTROLLER = "controller:drayage"
-"""The actor of what Drayage starts by itself."""
-
 
 @dataclass(frozen=True)
 class Wish:
@@ -57,8 +54,10 @@ async def admit(ledger: Ledger, wish: Wish, now: datetime, ulid: str) -> Promoti
     if wish.automatic and (sentence := _unwanted(outlook, stage, freight, now)):
         return Declined(sentence)
     _check_available(outlook, stage, freight, await _standing(ledger, outlook, freight), now)
-    record = await _frozen(ledger, outlook, stage, freight, wish, now, ulid)
-    return await ledger.promotions.create(record)
+    record = await ledger.promotions.create(await _frozen(ledger, outlook, stage, freight, wish, now, ulid))
+    if wish.automatic and record.flow_run_id != wish.flow_run_id:
+        return Declined(f"{freight.alias} is already on its way to {stage.name!r} (Promotion {record.name})")
+    return record
 
 
 def check_entry(outlook: Outlook, stage: StageDefinition, freight: FreightRecord, now: datetime) -> str:

@@ -1,10 +1,12 @@
 """A promotion from request to end: creation, claims, fencing, steps, ends."""
 
+from dataclasses import replace
+
 import pytest
 
 from blocks.errors import Conflict, Invalid, NotFound
 from blocks.ledger.promotion_claims import Busy, Over, Started
-from blocks.ledger.records import Decision, Phase, StepRun, StepStatus
+from blocks.ledger.records import CONTROLLER, Decision, Phase, StepRun, StepStatus
 from tests.blocks.ledger.samples import NOON, ORIGIN, at, promote, promotion, start
 
 ENDS = [Phase.SUCCEEDED, Phase.FAILED, Phase.ERRORED, Phase.ABORTED]
@@ -257,3 +259,21 @@ async def test_lists_are_filtered_ordered_and_limited(ledger):
     assert await promotions.latest_for("p", "prod", "f1") is None
     newest = await promotions.latest_by_freight("p", "test", ["f1", "f2", "f3"])
     assert {freight: one.name for freight, one in newest.items()} == {"f1": "b", "f2": "d"}
+
+
+async def test_drayage_itself_asks_once_for_a_freight(ledger):
+    """One automatic promotion of a Freight to a Stage is open; people, other Stages and later times are free."""
+    mine = {"actor": CONTROLLER}
+
+    def asked(name, **other):
+        return replace(promotion(name, flow_run_id=f"run-{name}", **other), **mine)
+
+    first = await ledger.promotions.create(asked("a"))
+
+    assert await ledger.promotions.create(asked("b")) == first
+    await start(ledger, "a")
+    assert (await ledger.promotions.create(asked("b"))).name == "a"
+    for other in (asked("c", stage="prod"), asked("d", freight="f2"), promotion("e")):
+        assert await ledger.promotions.create(other) == other
+    await ledger.promotions.finish("p", "a", "run", Phase.FAILED, "", at(1))
+    assert (await ledger.promotions.create(asked("f"))).name == "f"
