@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from blocks.errors import Refused, Unreachable
+from blocks.errors import Unreachable
 from deployments.machine import Machine
 from deployments.processes import Process, free_port
 
@@ -150,9 +150,16 @@ def stop_kept(home: Path) -> bool:
 
 def _is_ours(pid: int) -> bool:
     """Whether a process is still one of the demo's: its number may be another's by now."""
-    try:
-        command = subprocess.run(["ps", "-o", "stat=,args=", "-p", str(pid)], capture_output=True, text=True, timeout=5)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Refused(f"cannot look for the processes of the demo: {error}") from None
-    line = command.stdout.strip()
-    return not line.startswith("Z") and ("deployments." in line or "prefect" in line)
+    command = _command(pid)
+    return "deployments." in command and "defunct" not in command
+
+
+def _command(pid: int) -> str:
+    """The command line of a process, empty when it is gone; from the kernel's files, else from `ps`."""
+    files = Path("/proc")
+    if (files / "self" / "cmdline").exists():
+        with suppress(OSError):
+            return (files / str(pid) / "cmdline").read_text().replace("\0", " ")
+        return ""
+    answer = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, timeout=5)
+    return answer.stdout.strip()

@@ -98,6 +98,7 @@ class Machine:
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
             "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
+            "PREFECT_LOGGING_EXTRA_LOGGERS": "drayage",
             "DRAYAGE_HOME": str(self.home),
             "DRAYAGE_WORK_POOL": self.pool,
         }
