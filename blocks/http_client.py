@@ -30,6 +30,10 @@ from blocks.errors import (
 RETRY_AFTER_LIMIT = 20.0
 """Seconds we wait inside one call when a server names a time."""
 
+MAX_CONNECTIONS = 1_000
+"""Connections of one client, so many that servers which hang leave some for those that do not."""
+KEPT_CONNECTIONS = 50
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -43,7 +47,8 @@ class Limits:
 @asynccontextmanager
 async def client(*, insecure: bool = False) -> AsyncIterator[httpx.AsyncClient]:
     """Open a client that follows redirects; `insecure` skips TLS verification, as a subscription may ask."""
-    async with httpx.AsyncClient(follow_redirects=True, verify=not insecure) as opened:
+    pool = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=KEPT_CONNECTIONS)
+    async with httpx.AsyncClient(follow_redirects=True, verify=not insecure, limits=pool) as opened:
         yield opened
 
 
@@ -125,7 +130,7 @@ def _error(method: str, url: str, response: httpx.Response) -> DrayageError:
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """Read `Retry-After` as seconds from now, whether it holds seconds or a date; None when absent or garbage."""
     value = headers.get("retry-after", "").strip()
-    if value.isdigit():
+    if value.isdecimal():
         return float(value)
     try:
         return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())

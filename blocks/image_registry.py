@@ -1,7 +1,6 @@
 """OCI and Docker registries: which tags a repository has, and what their manifests say."""
 
-import asyncio
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from contextlib import AsyncExitStack
 
 import httpx
@@ -10,19 +9,18 @@ from blocks import http_client
 from blocks.http_client import Limits
 from blocks.records import Credentials, ImageDetails
 from blocks.registry.auth import Authenticator
+from blocks.registry.budget import Budget
 from blocks.registry.manifests import read_details, read_digest
 from blocks.registry.reference import Repository, repository
 from blocks.registry.session import Session
 from blocks.registry.tag_list import read_tags
 
-CONCURRENT = 8
-"""Requests at the same time to one registry."""
 MAX_SESSIONS = 1_000
 """Repositories whose way of being asked is remembered."""
 
 
 class ImageRegistry:
-    """Asks any registry, each call with the credentials of whoever wants to know.
+    """Asks any registry, each call with the credentials of whoever wants to know, and none too often.
 
     Plain http is spoken only to this machine, and credentials go over it only with
     `allow_plain_http_credentials`. All methods raise the leaves of `blocks.errors`. Belongs to one event loop.
@@ -34,7 +32,7 @@ class ImageRegistry:
         self._limits = limits or Limits()
         self._clients: dict[bool, httpx.AsyncClient] = {}
         self._opened = AsyncExitStack()
-        self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(CONCURRENT))
+        self._budget = Budget()
         self._sessions: OrderedDict[tuple[Repository, Credentials | None, bool], Session] = OrderedDict()
 
     async def tags(self, repo_url: str, credentials: Credentials | None = None, *, insecure: bool = False) -> list[str]:
@@ -71,7 +69,7 @@ class ImageRegistry:
         http = await self._client(insecure)
         if key not in self._sessions:
             authenticator = Authenticator(credentials, self._allow_plain_http, self._limits)
-            self._sessions[key] = Session(http, where, authenticator, self._slots[where.host], self._limits)
+            self._sessions[key] = Session(http, where, authenticator, self._limits)
         self._sessions.move_to_end(key)
         if len(self._sessions) > MAX_SESSIONS:
             self._sessions.popitem(last=False)
@@ -79,5 +77,7 @@ class ImageRegistry:
 
     async def _client(self, insecure: bool) -> httpx.AsyncClient:
         if insecure not in self._clients:
-            self._clients[insecure] = await self._opened.enter_async_context(http_client.client(insecure=insecure))
+            http = await self._opened.enter_async_context(http_client.client(insecure=insecure))
+            http.event_hooks = {"request": [self._budget]}
+            self._clients[insecure] = http
         return self._clients[insecure]

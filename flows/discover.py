@@ -1,31 +1,28 @@
 """Discover: look at every Warehouse that is due, all at once, and turn what is new into Freight."""
 
 import asyncio
-import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from prefect import flow
-from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from blocks.errors import NotFound
-from blocks.ledger.records import Definition, FreightRecord, WarehouseStatus
+from blocks.ledger.records import Definition
 from flows.advance import announce_ready
-from flows.announce import event
-from flows.current_run import current_run
-from flows.freight.alias import suggest
-from flows.freight.describe import one_line
-from flows.publish import try_post
+from flows.announcer import Announcer
+from flows.current_run import current_run, ended
+from flows.look_at import Look, Looking, look_at
 from flows.stop import stoppable
-from flows.warehouse.discovery import Sources, discover_warehouse, due, healthy, record_found
+from flows.warehouse.conditions import troubled
+from flows.warehouse.discovery import Seen, due, unseen
 from flows.world import World, world
 
 AT_ONCE = 50
 """Warehouses that are looked at concurrently in one run."""
 
-CLAIM = timedelta(minutes=5)
-"""How long one run may keep a Warehouse to itself; a killed run's claim lapses then."""
+NAMED = 20
+"""Warehouses and Freight that the state of a run names."""
 
 
 def _run_name() -> str:
@@ -36,71 +33,58 @@ def _run_name() -> str:
 
 @flow(name="discover", flow_run_name=_run_name)
 @stoppable
-async def discover(project: str = "", warehouse: str = "") -> list[str]:
+async def discover(project: str = "", warehouse: str = "") -> Any:
     """Discover what is due, or one Warehouse at once. Returns the aliases of new Freight.
 
     Args:
         project: Only this project; empty for all.
         warehouse: Only this Warehouse, due or not; empty for all that are due.
     """
-    here, owner = await world(), current_run().owner
-    wanted = await _wanted(here, project, warehouse)
+    here, asked_at = await world(), datetime.now(UTC)
+    wanted = await _wanted(here, project, warehouse, asked_at)
+    looking = Looking(here, current_run().owner, asked_at if warehouse else None)
+    announcer = Announcer(lambda name: announce_ready(here.ledger, name))
     gate = asyncio.Semaphore(AT_ONCE)
-    fresh = await asyncio.gather(*(_discover(here, each, status, owner, gate) for each, status in wanted))
-    for name in sorted({each.project for each, _ in wanted}):
-        await announce_ready(here.ledger, name)
-    return [each.alias for each in fresh if each]
+
+    async def one(definition: Definition) -> Look | None:
+        async with gate:
+            look = await look_at(looking, definition)
+        if look and look.fresh:
+            await announcer.announce(definition.project)
+        return look
+
+    looks = [look for look in await asyncio.gather(*map(one, wanted)) if look]
+    return ended("Discovered", summary(looks), [look.fresh.alias for look in looks if look.fresh])
 
 
-async def _wanted(here: World, project: str, warehouse: str) -> list[tuple[Definition, WarehouseStatus]]:
-    """Find the Warehouses to look at. Raises NotFound when one is named that does not exist."""
+async def _wanted(here: World, project: str, warehouse: str, now: datetime) -> list[Definition]:
+    """Find the Warehouses to look at, those in trouble last. Raises NotFound when one is named that does not exist."""
     definitions = await here.ledger.definitions.list("Warehouse", project or None)
     statuses = await here.ledger.warehouses.statuses(project or None)
-    known = [(each, statuses.get((each.project, each.name), _unseen(each))) for each in definitions]
-    if not warehouse:
-        now = datetime.now(UTC)
-        return [(each, status) for each, status in known if due(each, status, now)]
-    named = [(each, status) for each, status in known if each.name == warehouse]
-    if not named:
+    known: list[Seen] = [(each, statuses.get((each.project, each.name), unseen(each))) for each in definitions]
+    chosen = [(each, status) for each, status in known if (each.name == warehouse or not warehouse)]
+    if warehouse and not chosen:
         names = ", ".join(sorted(each.name for each in definitions)) or "none"
         raise NotFound(f"project {project!r} has no Warehouse {warehouse!r}; it has: {names}")
-    return named
+    return [
+        each
+        for each, status in sorted(chosen, key=lambda seen: troubled(seen[1]))
+        if warehouse or due(each, status, now)
+    ]
 
 
-def _unseen(definition: Definition) -> WarehouseStatus:
-    return WarehouseStatus(definition.project, definition.name)
+def summary(looks: list[Look]) -> str:
+    """Say how many Warehouses were looked at, what new Freight there is, and which Warehouses are not well."""
+    fresh = [look.fresh.alias for look in looks if look.fresh]
+    troubled = [look.where for look in looks if look.problem]
+    parts = [
+        f"looked at {len(looks)} Warehouse{'' if len(looks) == 1 else 's'}",
+        f"{len(fresh)} new Freight{_named(fresh)}",
+        f"{len(troubled)} unhealthy{_named(troubled)}",
+    ]
+    return ", ".join(parts)
 
 
-async def _discover(
-    here: World, definition: Definition, status: WarehouseStatus, owner: str, gate: asyncio.Semaphore
-) -> FreightRecord | None:
-    project, name = definition.project, definition.name
-    async with gate:
-        now = datetime.now(UTC)
-        if not await here.ledger.warehouses.claim(project, name, owner, now + CLAIM, now):
-            return None
-        try:
-            sources = Sources(here.registry, here.git, here.ledger.cache, here.credentials(project))
-            found = await discover_warehouse(definition, status, sources, now)
-            fresh = await record_found(here.ledger, found, suggest(random.SystemRandom()), now)
-        finally:
-            await here.ledger.warehouses.release(project, name, owner)
-    _log(definition, found.status, fresh)
-    if fresh:
-        await try_post([_created(fresh, now)])
-    return fresh
-
-
-def _log(definition: Definition, status: WarehouseStatus, fresh: FreightRecord | None) -> None:
-    where = f"{definition.project}/{definition.name}"
-    if not healthy(status):
-        get_run_logger().warning("%s: %s", where, status.conditions[0]["message"])
-    elif fresh:
-        get_run_logger().info("%s: new Freight %s (%s)", where, fresh.alias, one_line(fresh.content))
-
-
-def _created(freight: FreightRecord, now: datetime) -> dict[str, Any]:
-    payload = {"freight": freight.name, "alias": freight.alias, "versions": one_line(freight.content)}
-    resource = f"drayage.freight.{freight.project}.{freight.name}"
-    key = f"{freight.project}/{freight.name}"
-    return event("freight.created", resource, payload, key=key, project=freight.project, at=now)
+def _named(names: list[str]) -> str:
+    more = ["…"] if len(names) > NAMED else []
+    return f" ({', '.join([*names[:NAMED], *more])})" if names else ""

@@ -32,7 +32,10 @@ def challenge(response: httpx.Response) -> Challenge:
         for scheme, rest in _CHALLENGE.findall(header)
     ]
     if not found:
-        raise BadAnswer(f"{response.request.url} answered 401 without saying how to authenticate")
+        raise BadAnswer(
+            f"{response.request.url} answered 401 without saying how to authenticate: "
+            "check that a registry answers there"
+        )
     return next((each for each in found if each.scheme == "bearer"), found[0])
 
 
@@ -44,6 +47,13 @@ class Authenticator:
     allow_plain_http: bool
     limits: Limits
 
+    @property
+    def described(self) -> str:
+        """What it answers with, and what to do when that is refused."""
+        if self.credentials is None:
+            return "a token for anybody: apply a Secret for its repoURL"
+        return f"credentials {self.credentials.name!r}: check their user name and password"
+
     async def answer(self, http: httpx.AsyncClient, response: httpx.Response, scope: str) -> str:
         """Return the Authorization header that should satisfy a 401.
 
@@ -54,7 +64,10 @@ class Authenticator:
             return f"Bearer {await self._token(http, asked, scope)}"
         basic = self._basic(response.request.url)
         if basic is None:
-            raise Unauthorized(f"{response.request.url} needs credentials, and none are known for this repository")
+            raise Unauthorized(
+                f"{response.request.url} needs credentials, and none are known for this repository: "
+                "apply a Secret for its repoURL"
+            )
         return str(next(basic.auth_flow(httpx.Request("GET", response.request.url))).headers["Authorization"])
 
     async def _token(self, http: httpx.AsyncClient, asked: Challenge, scope: str) -> str:

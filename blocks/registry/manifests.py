@@ -38,7 +38,10 @@ async def read_digest(session: Session, tag: str) -> str | None:
     if DIGEST.fullmatch(said):
         return str(said)
     manifest = await session.ask(f"/manifests/{tag}", headers=ACCEPT)
-    return sha256(manifest.content) if manifest else None
+    if manifest is None:
+        return None
+    json_object(manifest)  # the hash of an error page would be the digest of nothing
+    return sha256(manifest.content)
 
 
 async def read_details(session: Session, reference: str, depth: int = MAX_DEPTH) -> ImageDetails | None:

@@ -3,34 +3,35 @@
 import asyncio
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import httpx
 
 from blocks import http_client
-from blocks.errors import BadAnswer, Unauthorized
+from blocks.errors import BadAnswer, Retryable, Unauthorized
 from blocks.http_client import Limits
 from blocks.registry.auth import Authenticator
+from blocks.registry.patience import Patience
 from blocks.registry.reference import Repository
+
+CONCURRENT = 8
+"""Requests at the same time to one repository; a repository that hangs takes no other's turn."""
 
 
 class Session:
     """Remembers how the registry wanted to be asked. Shared by all who ask it, so that one token serves them."""
 
     def __init__(
-        self,
-        http: httpx.AsyncClient,
-        where: Repository,
-        authenticator: Authenticator,
-        slots: asyncio.Semaphore,
-        limits: Limits,
+        self, http: httpx.AsyncClient, where: Repository, authenticator: Authenticator, limits: Limits
     ) -> None:
-        """Keep what to ask with; `slots` bounds the requests to this registry at the same time."""
+        """Keep what to ask with."""
         self.where = where
         self._http = http
         self._authenticator = authenticator
-        self._slots = slots
+        self._slots = asyncio.Semaphore(CONCURRENT)
+        self._patience = Patience(f"the registry of {where}")
         self._limits = limits
         self._authorization: str | None = None
         self._authorizing = asyncio.Lock()
@@ -50,7 +51,7 @@ class Session:
                 await self._authorize(answer, known)
                 answer = await self._send(method, url, headers)
         if answer.status_code == 401:
-            raise Unauthorized(f"{self.where} refuses the credentials it is given: check them for this repository")
+            raise Unauthorized(f"{self.where} answered 401 again when given {self._authenticator.described}")
         return None if answer.status_code == 404 else answer
 
     async def _authorize(self, refused: httpx.Response, known: str | None) -> None:
@@ -62,14 +63,19 @@ class Session:
 
     async def _send(self, method: str, url: str, headers: Mapping[str, str] | None) -> httpx.Response:
         authorization = {"Authorization": self._authorization} if self._authorization else {}
-        return await http_client.request(
-            self._http,
-            method,
-            url,
-            headers={**(headers or {}), **authorization},
-            limits=self._limits,
-            accept_errors=(401, 404),
-        )
+        self._patience.check(time.monotonic())
+        try:
+            return await http_client.request(
+                self._http,
+                method,
+                url,
+                headers={**(headers or {}), **authorization},
+                limits=self._limits,
+                accept_errors=(401, 404),
+            )
+        except Retryable as error:
+            self._patience.learn(error, time.monotonic())
+            raise
 
 
 def sha256(content: bytes) -> str:
@@ -84,5 +90,7 @@ def json_object(answer: httpx.Response) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise BadAnswer(f"GET {answer.request.url} answered something that is no JSON object")
+        raise BadAnswer(
+            f"GET {answer.request.url} answered something that is no JSON object: check that a registry answers there"
+        )
     return value

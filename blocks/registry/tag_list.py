@@ -21,7 +21,9 @@ async def read_tags(session: Session) -> list[str]:
     for _ in range(MAX_PAGES):
         answer = await session.ask(path) if path else None
         if answer is None:
-            raise NotFound(f"repository {session.where} does not exist, or these credentials may not see it")
+            raise NotFound(
+                f"repository {session.where} does not exist, or these credentials may not see it: check its repoURL"
+            )
         found += _tags_in(answer)
         path = _next_page(answer)
         if path is None:

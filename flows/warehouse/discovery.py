@@ -1,24 +1,30 @@
 """Discovering one Warehouse: what its subscriptions find now, and what that means for its status."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from blocks.errors import DrayageError
+from pydantic import ValidationError
+
+from blocks.errors import DrayageError, Unreachable
 from blocks.ledger.ledger import Ledger
 from blocks.ledger.records import Definition, FreightRecord, WarehouseStatus
 from flows.duration import parse_duration
 from flows.freight.assemble import Incomplete, assemble
 from flows.freight.criteria import criteria_satisfied
-from flows.freight.identity import freight_name
+from flows.freight.identity import Content, freight_name
 from flows.promotion.result import CredentialsFor
+from flows.warehouse.conditions import healthy, ready, unhealthy
 from flows.warehouse.discover_git import discover_git
 from flows.warehouse.discover_image import discover_image
 from flows.warehouse.model import Subscription, WarehouseSpec
+from flows.warehouse.remedy import internal_error, sentence
 
 Json = dict[str, Any]
+Seen = tuple[Definition, WarehouseStatus]
+"""A Warehouse, and what discovery last saw of it."""
 
 UNHEALTHY_RETRY = timedelta(seconds=30)
 """A Warehouse that failed is tried again after this long, or after its interval when that is shorter."""
@@ -26,21 +32,28 @@ UNHEALTHY_RETRY = timedelta(seconds=30)
 
 @dataclass(frozen=True)
 class Sources:
-    """The ways outside that discovery needs."""
+    """The ways outside that discovery needs, and the seconds one subscription may take: a first clone is long."""
 
     registry: Any
     git: Any
     cache: Any
     credentials: CredentialsFor
     timeout: float = 120.0
+    git_timeout: float = 1_000.0
 
 
 @dataclass(frozen=True)
 class Found:
-    """What one discovery brought: the status to record, and the Freight to record, if any."""
+    """What one discovery brought: the status, the Freight, if any, and what went wrong in Drayage itself, if so."""
 
     status: WarehouseStatus
     freight: FreightRecord | None = None
+    fault: Exception | None = None
+
+
+def unseen(definition: Definition) -> WarehouseStatus:
+    """Return the status of a Warehouse that was never looked at."""
+    return WarehouseStatus(definition.project, definition.name)
 
 
 def due(definition: Definition, status: WarehouseStatus, now: datetime) -> bool:
@@ -49,22 +62,25 @@ def due(definition: Definition, status: WarehouseStatus, now: datetime) -> bool:
         return True
     if status.refresh_requested != status.refresh_handled:
         return True
-    interval = parse_duration(WarehouseSpec.model_validate(definition.spec).interval)
+    interval = _interval(definition)
     wait = interval if healthy(status) else min(interval, UNHEALTHY_RETRY)
     return now - status.discovered_at >= wait
 
 
-def healthy(status: WarehouseStatus) -> bool:
-    """Whether the last discovery went well."""
-    return any(each["type"] == "Healthy" and each["status"] == "True" for each in status.conditions)
+def _interval(definition: Definition) -> timedelta:
+    """A manifest that cannot be read must not keep others from being looked at; its own look will say so."""
+    try:
+        return parse_duration(WarehouseSpec.model_validate(definition.spec).interval)
+    except ValidationError:
+        return UNHEALTHY_RETRY
 
 
 async def discover_warehouse(definition: Definition, status: WarehouseStatus, sources: Sources, now: datetime) -> Found:
     """Ask all subscriptions at once and put together the Warehouse's new status, and its Freight.
 
     An error of one subscription makes the Warehouse unhealthy with that sentence and keeps what was found before.
+    Nothing but a cancellation is raised: a fault of our own, too, is this Warehouse's alone.
     """
-    spec = WarehouseSpec.model_validate(definition.spec)
     asked = replace(
         status,
         observed_generation=definition.generation,
@@ -72,28 +88,50 @@ async def discover_warehouse(definition: Definition, status: WarehouseStatus, so
         refresh_handled=status.refresh_requested,
     )
     try:
-        async with asyncio.timeout(sources.timeout):
-            discovered = await _discover(spec, sources, now)
+        spec = WarehouseSpec.model_validate(definition.spec)
+        discovered, failures = await _discover(spec, sources, now)
+        if failures:
+            said = "; ".join(dict.fromkeys(map(sentence, failures)))
+            return Found(unhealthy(asked, "DiscoveryFailed", said, now))
+        return _judged(definition, spec, replace(asked, discovered=discovered), now)
+    except ValidationError as error:
+        return Found(unhealthy(asked, "InvalidManifest", _unreadable(error), now))
+    except Exception as error:
+        return Found(unhealthy(asked, "InternalError", internal_error(error), now), fault=error)
+
+
+def _unreadable(error: ValidationError) -> str:
+    """Where the first problem is, and what; pydantic's own text would quote what stands there."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"the manifest cannot be read at spec.{place}: {first['msg']}; correct it and apply it again"
+
+
+async def _discover(spec: WarehouseSpec, sources: Sources, now: datetime) -> tuple[Json, Sequence[DrayageError]]:
+    """Ask all subscriptions. Returns what they found in Kargo's shape, and what failed."""
+    results = await asyncio.gather(*(_in_time(each, sources) for each in spec.subscriptions), return_exceptions=True)
+    discovered: Json = {"discoveredAt": now.isoformat()}
+    failures: list[DrayageError] = []
+    for result in results:
+        if isinstance(result, DrayageError):
+            failures.append(result)
+        elif isinstance(result, BaseException):
+            raise result
+        else:
+            kind, entry = result
+            discovered.setdefault(kind, []).append(entry)
+    return discovered, failures
+
+
+async def _in_time(subscription: Subscription, sources: Sources) -> tuple[str, Json]:
+    seconds = sources.git_timeout if subscription.git else sources.timeout
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            return await _subscription(subscription, sources)
     except TimeoutError:
-        return Found(_unhealthy(asked, "DiscoveryTimeout", f"discovery took longer than {sources.timeout:g} s", now))
-    except DrayageError as error:
-        return Found(_unhealthy(asked, "DiscoveryFailed", str(error), now))
-    return _assembled(definition, spec, replace(asked, discovered=discovered), now)
-
-
-async def _discover(spec: WarehouseSpec, sources: Sources, now: datetime) -> Json:
-    results = await asyncio.gather(
-        *(_subscription(each, sources) for each in spec.subscriptions), return_exceptions=True
-    )
-    failures = [each for each in results if isinstance(each, BaseException)]
-    if unexpected := [each for each in failures if not isinstance(each, DrayageError)]:
-        raise unexpected[0]
-    if failures:
-        raise DrayageError("; ".join(dict.fromkeys(str(each) for each in failures)))
-    discovered: Json = {"discoveredAt": now.isoformat(), "git": [], "images": [], "charts": []}
-    for kind, entry in (each for each in results if isinstance(each, tuple)):
-        discovered[kind].append(entry)
-    return {key: value for key, value in discovered.items() if value}
+        if not limit.expired():
+            raise
+        raise Unreachable(f"{subscription.wanted.repo_url} was not read within {seconds:g} s") from None
 
 
 async def _subscription(subscription: Subscription, sources: Sources) -> tuple[str, Json]:
@@ -105,56 +143,36 @@ async def _subscription(subscription: Subscription, sources: Sources) -> tuple[s
     if subscription.git:
         credentials = await sources.credentials("git", subscription.git.repo_url)
         return "git", await discover_git(subscription.git, subscription.name, sources.git, credentials)
-    raise DrayageError("chart subscriptions are not available yet")
+    raise DrayageError("chart subscriptions do not work yet; subscribe to Git or images")
 
 
-def _assembled(definition: Definition, spec: WarehouseSpec, status: WarehouseStatus, now: datetime) -> Found:
+def _judged(definition: Definition, spec: WarehouseSpec, status: WarehouseStatus, now: datetime) -> Found:
+    """Decide what discovered artifacts mean: Freight, or why there is none."""
     content = assemble(spec, status.discovered)
     if isinstance(content, Incomplete):
-        return Found(_unhealthy(status, "NothingDiscovered", content.sentence, now))
+        return Found(unhealthy(status, "NothingDiscovered", f"{content.sentence}; check its filters", now))
     if spec.freight_creation_policy == "Manual":
-        return Found(_ready(status, "Freight is made by hand (freightCreationPolicy Manual)", now))
+        return Found(ready(status, "Freight is made by hand (freightCreationPolicy Manual)", now))
     if spec.freight_creation_criteria:
         verdict = criteria_satisfied(spec.freight_creation_criteria.expression, status.discovered)
         if verdict.error:
-            return Found(_unhealthy(status, "CriteriaFailed", verdict.sentence, now))
+            return Found(unhealthy(status, "CriteriaFailed", verdict.sentence, now))
         if not verdict.satisfied:
-            return Found(_ready(status, verdict.sentence, now))
-    name = freight_name(definition.name, content)
-    freight = FreightRecord(
+            return Found(ready(status, verdict.sentence, now))
+    freight = _freight(definition, content, now)
+    return Found(ready(replace(status, last_freight=freight.name), "", now), freight)
+
+
+def _freight(definition: Definition, content: Content, now: datetime) -> FreightRecord:
+    return FreightRecord(
         project=definition.project,
-        name=name,
+        name=freight_name(definition.name, content),
         alias="",
         origin=definition.name,
         content=content,
         discovered_at=now,
         created_at=now,
     )
-    return Found(_ready(replace(status, last_freight=name), "", now), freight)
-
-
-def _ready(status: WarehouseStatus, message: str, now: datetime) -> WarehouseStatus:
-    return replace(status, conditions=list(_conditions(status, True, "Discovered", message, now)))
-
-
-def _unhealthy(status: WarehouseStatus, reason: str, message: str, now: datetime) -> WarehouseStatus:
-    return replace(status, conditions=list(_conditions(status, False, reason, message, now)))
-
-
-def _conditions(status: WarehouseStatus, good: bool, reason: str, message: str, now: datetime) -> Iterator[Json]:
-    """Kubernetes conditions; the time of transition stays while nothing changes."""
-    before = {each["type"]: each for each in status.conditions}
-    for kind in ("Ready", "Healthy"):
-        word = str(good)
-        same = before.get(kind, {}).get("status") == word
-        yield {
-            "type": kind,
-            "status": word,
-            "reason": reason,
-            "message": message,
-            "lastTransitionTime": before[kind]["lastTransitionTime"] if same else now.isoformat(),
-            "observedGeneration": status.observed_generation,
-        }
 
 
 async def record_found(ledger: Ledger, found: Found, aliases: Iterator[str], now: datetime) -> FreightRecord | None:

@@ -154,7 +154,7 @@ async def test_password(locked, trusting):
 
 async def test_wrong_password(locked, trusting):
     """A wrong password is said, and is not in the message."""
-    with pytest.raises(Unauthorized, match="check them for this repository") as raised:
+    with pytest.raises(Unauthorized, match="'ana-secret': check their user name") as raised:
         await trusting.tags(f"{locked}/acme/app", Credentials("ana-secret", "ana", "wr0ng"))
     assert "wr0ng" not in str(raised.value)
 

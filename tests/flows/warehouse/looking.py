@@ -1,0 +1,72 @@
+"""Looking at a Warehouse as `discover` does, with a real ledger, at a time the test chooses."""
+
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from blocks.http_client import Limits
+from blocks.image_registry import ImageRegistry
+from blocks.ledger.records import Definition
+from flows.freight.alias import suggest
+from flows.warehouse.discovery import Sources, discover_warehouse, record_found
+from flows.warehouse.model import WarehouseSpec
+
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+QUICK = Limits(timeout=1.0, attempts=1)
+
+
+def warehouse(*subscriptions, generation=1, **spec):
+    """A Warehouse of project `acme`; each subscription is what its `git` or `image` says."""
+    spec = {"interval": "5m0s", "subscriptions": list(subscriptions), **spec}
+    WarehouseSpec.model_validate(spec)
+    return Definition("Warehouse", "acme", "main", {"spec": spec}, generation)
+
+
+def image(repo, **more):
+    """A subscription to images, of versions from 1.0.0 below 2 unless said otherwise."""
+    return {"image": {"repoURL": repo, "constraint": "^1.0.0", **more}}
+
+
+def git(repo, **more):
+    """A subscription to the newest commit of a branch."""
+    return {"git": {"repoURL": repo, **more}}
+
+
+def quick_registry():
+    """A registry client that gives up soon and sends passwords to this machine."""
+    return ImageRegistry(allow_plain_http_credentials=True, limits=QUICK)
+
+
+@dataclass
+class Looker:
+    """Looks again and again, remembering in the ledger what it saw."""
+
+    ledger: object
+    registry: object
+    mirrors: object
+    credentials: dict = field(default_factory=dict)
+    timeout: float = 30.0
+
+    async def look(self, definition, seconds=0.0):
+        """Look at a Warehouse `seconds` after the start. Returns the fresh Freight, if any."""
+        now = START + timedelta(seconds=seconds)
+        status = await self.status(definition)
+        sources = Sources(self.registry, self.mirrors, self.ledger.cache, self._find, self.timeout)
+        found = await discover_warehouse(definition, status, sources, now)
+        return await record_found(self.ledger, found, suggest(random.Random(1)), now)
+
+    async def status(self, definition):
+        """What was last seen of the Warehouse."""
+        return await self.ledger.warehouses.status(definition.project, definition.name)
+
+    async def condition(self, definition):
+        """Status, reason and message of its condition Healthy."""
+        (found,) = [each for each in (await self.status(definition)).conditions if each["type"] == "Healthy"]
+        return found["status"], found["reason"], found["message"]
+
+    async def freight(self):
+        """Names of all Freight there is."""
+        return sorted(each.name for each in await self.ledger.freight.list("acme"))
+
+    async def _find(self, cred_type, repo_url):
+        return self.credentials.get(cred_type)
