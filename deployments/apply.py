@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import BinaryIO
 
 from prefect.client.orchestration import PrefectClient, get_client
 
@@ -17,9 +18,14 @@ from deployments.keep_secrets import keep_config_maps, keep_secrets
 from deployments.manifests.kinds import KINDS
 from deployments.manifests.load import Manifests, load
 from deployments.manifests.plan import Change
-from deployments.register import register_stages, unregister_stage
+from deployments.needed import check_unneeded
+from deployments.register import register_stages
+from deployments.retire import leave_unrequested, retire_stages
+from deployments.turn import turn
 from flows.stage.pipeline import read_pipeline
 from flows.world import World, read_prefect_health
+
+TURN = "apply"
 
 
 @dataclass(frozen=True)
@@ -33,41 +39,41 @@ class Applied:
 
 
 async def apply(
-    here: World, paths: Iterable[str], *, prune: bool = False, dry_run: bool = False, actor: str
+    here: World,
+    paths: Iterable[str],
+    *,
+    prune: bool = False,
+    dry_run: bool = False,
+    actor: str,
+    stdin: BinaryIO | None = None,
 ) -> list[Applied]:
     """Read, check and apply manifests. Returns one line per object.
 
+    Of several processes that apply, one works at a time. A dry run waits for nobody.
     Raises ManifestError with all problems of all files before anything is done.
     """
     await read_prefect_health()
-    manifests = await asyncio.to_thread(load, list(paths), await read_definitions(here.ledger), prune)
-    async with get_client() as client:
-        lines = [_line(change) for change in manifests.plan.changes]
-        kept = await keep_secrets(client, manifests.secrets, manifests.projects, prune=prune, dry_run=dry_run)
-        kept += await keep_config_maps(client, manifests.config_maps, manifests.projects, prune=prune, dry_run=dry_run)
-        lines += [Applied(*each) for each in kept]
-        if not dry_run:
-            await _commit(here, manifests, actor)
-            await _register(here, client, manifests)
-    return lines
+    if dry_run:
+        return (await _plan(here, list(paths), prune, stdin))[1]
+    async with turn(here.ledger.leases, TURN, here.settings.lease_seconds):
+        manifests, lines = await _plan(here, list(paths), prune, stdin)
+        await _carry_out(here, manifests, prune, actor)
+        return lines
 
 
 async def delete(here: World, kind: str, project: str, name: str, actor: str) -> list[Applied]:
     """Delete one definition, or a Project with everything in it. Raises Refused when something still needs it."""
-    definitions = await read_definitions(here.ledger)
-    gone = [each for each in definitions if (each.kind, each.project, each.name) == (kind, project, name)]
-    if kind == "Project":
-        gone = [each for each in definitions if each.project == name or (each.kind, each.name) == (kind, name)]
-    if not gone:
-        raise Refused(f"there is no {kind} {name!r}" + (f" in project {project!r}" if project else ""))
-    _check_unneeded(gone, [each for each in definitions if each not in gone])
-    keys = [(each.kind, each.project, each.name) for each in gone]
-    await here.ledger.definitions.apply([], keys, actor, datetime.now(UTC))
-    async with get_client() as client:
-        await _unregister(here, client, gone)
-        for changed in {each.project for each in gone if each.kind != "Stage" and each.project}:
-            await _register_project(here, client, changed)
-    return [Applied(each.kind, each.project, each.name, "deleted") for each in gone]
+    await read_prefect_health()
+    async with turn(here.ledger.leases, TURN, here.settings.lease_seconds):
+        definitions = await read_definitions(here.ledger)
+        gone = _chosen(definitions, kind, project, name)
+        check_unneeded(gone, [each for each in definitions if each not in gone])
+        async with get_client() as client:
+            await _remove(here, client, gone, actor)
+            for changed in sorted({each.project for each in gone if each.project}):
+                await _register_project(here, client, changed, actor)
+            lines = [Applied(each.kind, each.project, each.name, "deleted") for each in gone]
+            return lines + (await _keep(client, [name], prune=True) if kind == "Project" else [])
 
 
 async def read_definitions(ledger: Ledger) -> list[Definition]:
@@ -76,52 +82,68 @@ async def read_definitions(ledger: Ledger) -> list[Definition]:
     return [definition for each in lists for definition in each]
 
 
-def _check_unneeded(gone: Sequence[Definition], staying: Sequence[Definition]) -> None:
-    for each in gone:
-        needing = [other for other in staying if other.kind == "Stage" and _needs(other, each)]
-        if needing:
-            names = ", ".join(sorted(other.name for other in needing))
-            raise Refused(f"{each.kind} {each.name!r} is needed by Stage {names}: delete or change that first")
+def _chosen(definitions: Sequence[Definition], kind: str, project: str, name: str) -> list[Definition]:
+    gone = [each for each in definitions if (each.kind, each.project, each.name) == (kind, project, name)]
+    if not gone:
+        raise Refused(f"there is no {kind} {name!r}" + (f" in project {project!r}" if project else ""))
+    return gone + [each for each in definitions if kind == "Project" and each.project == name]
 
 
-def _needs(stage: Definition, other: Definition) -> bool:
-    if stage.project != other.project:
-        return False
-    for request in stage.spec.get("requestedFreight") or []:
-        if other.kind == "Warehouse" and request["origin"]["name"] == other.name:
-            return True
-        if other.kind == "Stage" and other.name in (request["sources"].get("stages") or []):
-            return True
-    return False
+async def _plan(here: World, paths: list[str], prune: bool, stdin: BinaryIO | None) -> tuple[Manifests, list[Applied]]:
+    manifests = await asyncio.to_thread(load, paths, await read_definitions(here.ledger), prune, stdin)
+    lines = [_line(change) for change in manifests.plan.changes]
+    async with get_client() as client:
+        return manifests, lines + await _keep(client, manifests.projects, manifests, prune=prune, dry_run=True)
+
+
+async def _keep(
+    client: PrefectClient,
+    projects: Sequence[str],
+    manifests: Manifests | None = None,
+    *,
+    prune: bool,
+    dry_run: bool = False,
+) -> list[Applied]:
+    """Bring Secrets and ConfigMaps to what the manifests say; without manifests there are none."""
+    secrets, maps = (manifests.secrets, manifests.config_maps) if manifests else ([], [])
+    kept = await keep_secrets(client, secrets, projects, prune=prune, dry_run=dry_run)
+    kept += await keep_config_maps(client, maps, projects, prune=prune, dry_run=dry_run)
+    return [Applied(*each) for each in kept]
 
 
 def _line(change: Change) -> Applied:
     return Applied(change.kind, change.project, change.name, change.action)
 
 
-async def _commit(here: World, manifests: Manifests, actor: str) -> None:
+async def _carry_out(here: World, manifests: Manifests, prune: bool, actor: str) -> None:
+    """Secrets first, because what is applied then may need them; unchanged Stages too: that mends what was lost."""
     changes = manifests.plan.changes
     upserts = [each.after for each in changes if each.after and each.action in ("created", "changed")]
-    deletes = [(each.kind, each.project, each.name) for each in changes if each.action == "deleted"]
-    if upserts or deletes:
-        await here.ledger.definitions.apply(upserts, deletes, actor, datetime.now(UTC))
+    async with get_client() as client:
+        await _keep(client, manifests.projects, manifests, prune=prune)
+        await here.ledger.definitions.apply(upserts, [], actor, datetime.now(UTC))
+        gone = [each.before for each in manifests.plan.with_action("deleted") if each.before]
+        await _remove(here, client, gone, actor)
+        for project in manifests.projects:
+            await _register_project(here, client, project, actor)
 
 
-async def _register(here: World, client: PrefectClient, manifests: Manifests) -> None:
-    """Bring Prefect to what the ledger says, unchanged Stages too: that mends what was lost there."""
-    gone = [each.before for each in manifests.plan.with_action("deleted") if each.before]
-    await _unregister(here, client, gone)
-    for project in manifests.projects:
-        await _register_project(here, client, project)
+async def _remove(here: World, client: PrefectClient, gone: Sequence[Definition], actor: str) -> None:
+    """Remove definitions, last of all from the ledger, so that what was interrupted is found and done again."""
+    stages = [each for each in gone if each.kind == "Stage"]
+    for project in sorted({each.project for each in stages}):
+        names = [each.name for each in stages if each.project == project]
+        await retire_stages(here, client, project, names, actor, "its Stage was deleted")
+    now = datetime.now(UTC)
+    for each in stages:
+        await here.ledger.stages.remove(each.project, each.name, now)
+    if gone:
+        await here.ledger.definitions.apply([], [(each.kind, each.project, each.name) for each in gone], actor, now)
 
 
-async def _register_project(here: World, client: PrefectClient, project: str) -> None:
+async def _register_project(here: World, client: PrefectClient, project: str, actor: str) -> None:
     pipeline = await read_pipeline(here.ledger, project)
+    passing = [stage.name for stage in pipeline.stages.values() if stage.control_flow]
+    await retire_stages(here, client, project, passing, actor, "its Stage has no steps any more")
+    await leave_unrequested(here.ledger, pipeline)
     await register_stages(client, here.settings.work_pool, pipeline, here.settings.automations)
-
-
-async def _unregister(here: World, client: PrefectClient, gone: Sequence[Definition]) -> None:
-    for each in gone:
-        if each.kind == "Stage":
-            await unregister_stage(client, here.settings.work_pool, each.project, each.name)
-            await here.ledger.stages.remove(each.project, each.name, datetime.now(UTC))

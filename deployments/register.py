@@ -25,9 +25,8 @@ from deployments.automations import crash_watch, promotes, reconcile, remove
 from deployments.worker import DrayageWorker
 from flows.promote import promote
 from flows.stage.pipeline import Pipeline, StageDefinition
-from flows.start import automation_name, stage_deployment
+from flows.start import STAGE_TAG, automation_name, stage_deployment
 
-STAGE_TAG = "drayage-stage"
 AT_ONCE = 8
 
 
@@ -51,19 +50,16 @@ def static_deployments() -> list[dict[str, Any]]:
 
 
 async def register_stages(client: PrefectClient, pool: str, pipeline: Pipeline, automations: bool) -> None:
-    """Register every Stage of a project that can be promoted to."""
+    """Register every Stage of a project that can be promoted to; control-flow Stages have nothing in Prefect."""
     await _pool(client, pool)
     flow_id = await client.create_flow(promote)
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(stage: StageDefinition) -> None:
         async with gate:
-            if stage.control_flow:
-                await unregister_stage(client, pool, pipeline.project, stage.name)
-            else:
-                await _stage(client, pool, flow_id, pipeline, stage, automations)
+            await _stage(client, pool, flow_id, pipeline, stage, automations)
 
-    await asyncio.gather(*(one(stage) for stage in pipeline.stages.values()))
+    await asyncio.gather(*(one(stage) for stage in pipeline.stages.values() if not stage.control_flow))
 
 
 async def unregister_stage(client: PrefectClient, pool: str, project: str, stage: str) -> None:

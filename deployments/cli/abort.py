@@ -5,9 +5,6 @@ from typing import Annotated
 import typer
 
 from deployments.cli.options import Project
-from deployments.command import run_command
-from deployments.requests import abort_promotion
-from flows.current_run import operating_user
 
 app = typer.Typer(help="End a Promotion, waiting or running.", no_args_is_help=True)
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the audit trail.")]
@@ -18,5 +15,9 @@ def promotion(
     name: Annotated[str, typer.Argument(help="The Promotion.")], project: Project, reason: Reason = ""
 ) -> None:
     """Abort a Promotion. Nothing it did is undone, and no later step runs (Kargo: abort)."""
+    from deployments.command import run_command
+    from deployments.requests import abort_promotion
+    from flows.current_run import operating_user
+
     record = run_command(lambda here: abort_promotion(here, project, name, operating_user(), reason))
     print(f"promotion/{name} {record.phase}")

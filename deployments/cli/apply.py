@@ -1,13 +1,11 @@
 """`drayage apply`: manifests in, everything in place."""
 
+import sys
 from typing import Annotated
 
 import typer
 
-from deployments.apply import apply as apply_manifests
 from deployments.cli.printing import print_table
-from deployments.command import run_command
-from flows.current_run import operating_user
 
 Files = Annotated[list[str], typer.Option("--filename", "-f", help="File, folder, or - for standard input.")]
 Prune = Annotated[bool, typer.Option("--prune", help="Delete what these projects have and the files do not name.")]
@@ -16,8 +14,13 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Check and show, do noth
 
 def apply(filename: Files, prune: Prune = False, dry_run: DryRun = False) -> None:
     """Apply manifests in Kargo's format. All problems are reported at once; nothing is applied then."""
+    from deployments.apply import apply as apply_manifests
+    from deployments.command import run_command
+    from flows.current_run import operating_user
+
+    actor, stdin = operating_user(), sys.stdin.buffer
     lines = run_command(
-        lambda here: apply_manifests(here, filename, prune=prune, dry_run=dry_run, actor=operating_user())
+        lambda here: apply_manifests(here, filename, prune=prune, dry_run=dry_run, actor=actor, stdin=stdin)
     )
     rows = [(f"{each.kind}/{each.name}", each.project, each.action) for each in lines]
     print_table(("OBJECT", "PROJECT", "DRY RUN" if dry_run else "RESULT"), rows, "the files hold no manifests")

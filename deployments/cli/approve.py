@@ -4,10 +4,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli.options import Freight, FreightAlias, Project, one_of
-from deployments.command import run_command
-from deployments.requests import approve_freight, decide
-from flows.current_run import operating_user
+from deployments.cli.options import Freight, FreightAlias, Project, exactly_one
 
 ForStage = Annotated[str, typer.Option("--stage", help="The Stage to approve it for.")]
 OfPromotion = Annotated[str, typer.Option("--promotion", help="Answer this Promotion, which waits for approval.")]
@@ -25,13 +22,30 @@ def approve(
     comment: Comment = "",
 ) -> None:
     """Approve Freight for a Stage, or with --promotion a Promotion that waits for approval."""
+    exactly_one("--stage and --promotion", stage, promotion)
     if promotion:
-        decision = "reject" if reject else "approve"
-        run_command(lambda here: decide(here, project, promotion, decision, operating_user(), comment))
-        print(f"promotion/{promotion} {decision}d")
+        if freight or freight_alias:
+            raise typer.BadParameter("--freight and --freight-alias go with --stage only")
+        _answer(project, promotion, "reject" if reject else "approve", comment)
         return
-    if not stage or reject:
-        raise typer.BadParameter("give --stage, or --promotion to answer one")
-    wanted = one_of(freight, freight_alias, "--freight and --freight-alias")
-    fresh = run_command(lambda here: approve_freight(here, project, stage, wanted, operating_user()))
-    print(f"freight {wanted} {'approved' if fresh else 'was approved before'} for stage/{stage}")
+    if reject:
+        raise typer.BadParameter("--reject goes with --promotion only")
+    _approve(project, stage, exactly_one("--freight and --freight-alias", freight, freight_alias))
+
+
+def _answer(project: str, promotion: str, decision: str, comment: str) -> None:
+    from deployments.command import run_command
+    from deployments.requests import decide
+    from flows.current_run import operating_user
+
+    run_command(lambda here: decide(here, project, promotion, decision, operating_user(), comment))
+    print(f"promotion/{promotion} {'approved' if decision == 'approve' else 'rejected'}")
+
+
+def _approve(project: str, stage: str, freight: str) -> None:
+    from deployments.command import run_command
+    from deployments.requests import approve_freight
+    from flows.current_run import operating_user
+
+    fresh = run_command(lambda here: approve_freight(here, project, stage, freight, operating_user()))
+    print(f"freight {freight} {'approved' if fresh else 'was approved before'} for stage/{stage}")

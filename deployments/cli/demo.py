@@ -5,10 +5,6 @@ from typing import Annotated
 
 import typer
 
-from blocks.settings import Settings
-from deployments.command import guarded
-from deployments.demo import run_demo, stop_kept
-
 Home = Annotated[Path | None, typer.Option("--home", help="Where the demo lives; emptied first.")]
 Keep = Annotated[bool, typer.Option("--keep", help="Leave it running afterwards.")]
 Stop = Annotated[bool, typer.Option("--stop", help="End a demo that was left running.")]
@@ -16,6 +12,10 @@ Stop = Annotated[bool, typer.Option("--stop", help="End a demo that was left run
 
 def demo(home: Home = None, keep: Keep = False, stop: Stop = False) -> None:
     """Start a whole world, push an image and watch it walk through test and uat to prod."""
+    from blocks.settings import Settings
+    from deployments.command import guarded
+    from deployments.demo import run_demo, stop_kept
+
     place = home.absolute() if home else Settings().root / "demo"
     if stop:
         print("stopped" if guarded(lambda: stop_kept(place)) else "no demo was left running")

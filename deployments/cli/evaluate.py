@@ -6,11 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from blocks.errors import Invalid
-from deployments.command import guarded
-from flows.expression import evaluate as evaluate_expression
-from flows.expression import render
-from flows.expression.functions import FUNCTIONS
+from blocks.errors import DrayageError, Invalid
+from deployments.fail import fail
 
 Environment = Annotated[Path | None, typer.Option("--env", help="JSON file with the variables.")]
 
@@ -20,16 +17,22 @@ def evaluate(
     env: Environment = None,
 ) -> None:
     """Show the value and the type of an expression, or of a template as steps see it."""
-
-    def work() -> Any:
-        variables = _variables(env) if env else {}
-        if "${{" in expression or "${%" in expression:
-            return render(expression, variables)
-        return evaluate_expression(expression, {**FUNCTIONS, **variables})
-
-    value = guarded(work)
+    try:
+        value = _value(expression, _variables(env) if env else {})
+    except DrayageError as error:
+        fail(str(error))
     print(json.dumps(value, ensure_ascii=False, default=str))
     print(f"type: {_type(value)}")
+
+
+def _value(expression: str, variables: dict[str, Any]) -> Any:
+    from flows.expression import evaluate as evaluate_expression
+    from flows.expression import render
+    from flows.expression.functions import FUNCTIONS
+
+    if "${{" in expression or "${%" in expression:
+        return render(expression, variables)
+    return evaluate_expression(expression, {**FUNCTIONS, **variables})
 
 
 def _variables(path: Path) -> dict[str, Any]:

@@ -7,8 +7,7 @@ import typer
 from deployments.cli.kinds import kind as understood
 from deployments.cli.options import AnyProject, Output
 from deployments.cli.printing import check_format, print_objects, print_table
-from deployments.command import fail, run_command
-from deployments.look import COLUMNS, LOOK, PROJECTLESS, row
+from deployments.fail import fail
 
 Kind = Annotated[str, typer.Argument(help="projects, warehouses, stages, freight, promotions, events, …")]
 Name = Annotated[str, typer.Argument(help="Only this one; Freight also by alias.")]
@@ -26,10 +25,14 @@ def get(
 ) -> None:
     """Show objects as a table, or Kargo-shaped as JSON or YAML."""
     check_format(output)
+    from deployments.look import COLUMNS, LOOK, PROJECTLESS, row
+
     found = understood(kind)
     if not project and found not in PROJECTLESS:
         raise typer.BadParameter("give --project")
-    objects = run_command(lambda here: LOOK[found](here.ledger, project, name, stage, limit))
+    from deployments.command import run_command
+
+    objects = run_command(lambda here: LOOK[found](here.ledger, project, name, stage, limit), prefect=False)
     if name and not objects:
         fail(f"there is no {found} {name!r}" + (f" in project {project!r}" if project else ""))
     if output == "table":

@@ -16,17 +16,19 @@ KINDS = {
     "stagepolicy": "StagePolicy",
     "event": "Event",
 }
-PLURALS = {"stagepolicies": "stagepolicy", "freights": "freight", "promo": "promotion", "promos": "promotion"}
+ODD_PLURALS = {"stagepolicies": "stagepolicy", "freight": "freight", "freights": "freight"}
+SHORT = {"promo": "promotion", "promos": "promotion"}
 RECORDS = ("Freight", "Promotion", "Event")
 
 
 def kind(word: str) -> str:
     """Understand a kind. Ends with 2 and the known ones when there is none such."""
     plain = word.lower()
-    plain = PLURALS.get(plain, plain)
+    plain = (ODD_PLURALS | SHORT).get(plain, plain)
     found = KINDS.get(plain) or KINDS.get(plain.removesuffix("s"))
     if found is None:
-        known = ", ".join(sorted(f"{name}s" if name != "freight" else name for name in KINDS))
+        plurals = {singular: plural for plural, singular in reversed(ODD_PLURALS.items())}
+        known = ", ".join(sorted(plurals.get(name, f"{name}s") for name in KINDS))
         raise typer.BadParameter(f"{word!r} is none of {known}")
     return found
 

@@ -1,8 +1,18 @@
-"""`drayage`: the command line. Words and meanings are those of Kargo's own; each command is one module here."""
+"""`drayage`: the command line. Words and meanings are those of Kargo's own; each command is one module here.
+
+Modules of commands import Prefect, which takes seconds, only once their command runs: help and wrong use answer fast.
+"""
+
+import sys
+from collections.abc import Sequence
 
 import typer
 
 from deployments.cli import abort, apply, approve, delete, demo, evaluate, get, promote, refresh, up, verify
+from deployments.fail import fail
+
+WRONG_USE: type[Exception] = typer.BadParameter.__bases__[0]
+"""What typer raises for wrong use; it has no public name there."""
 
 app = typer.Typer(
     name="drayage",
@@ -25,9 +35,25 @@ app.add_typer(abort.app, name="abort")
 app.command("evaluate")(evaluate.evaluate)
 
 
-def main() -> None:
-    """Run the command line."""
-    app()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line. Ends the process: 0 done, 1 the thing asked for failed, 2 wrong use."""
+    try:
+        code = app(arguments, standalone_mode=False)
+    except typer.Abort:
+        fail("interrupted")
+    except WRONG_USE as error:
+        _explain(error)
+        raise SystemExit(2) from None
+    raise SystemExit(code or 0)
+
+
+def _explain(error: Exception) -> None:
+    """Say what is wrong first, then how it is used; a command that was called bare shows its help."""
+    context, message = getattr(error, "ctx", None), getattr(error, "format_message", lambda: str(error))()
+    if message and type(error).__name__ != "NoArgsIsHelpError":
+        print(f"Error: {message}", file=sys.stderr)
+        if context:
+            print(f"{context.get_usage()}\nTry '{context.command_path} -h' for help.", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,12 @@ FreightAlias = Annotated[str, typer.Option("--freight-alias", help="The Freight'
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for the end; exit 1 when it is not a success.")]
 
 
-def one_of(first: str, second: str, names: str) -> str:
-    """Return whichever of two options was given. Ends with 2 when none or both were."""
-    if bool(first) == bool(second):
+def exactly_one(names: str, *values: str) -> str:
+    """Return whichever of some options was given. Ends with 2 when none or several were."""
+    given = [value for value in values if value]
+    if len(given) != 1:
         raise typer.BadParameter(f"give exactly one of {names}")
-    return first or second
+    return given[0]
 
 
 def colour() -> bool:

@@ -1,18 +1,15 @@
 """`drayage promote`: move Freight into a Stage, or into all Stages below one."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from blocks.ledger.records import Phase, PromotionRecord
-from deployments.cli.options import Freight, FreightAlias, Output, Project, Wait
+from deployments.cli.options import Freight, FreightAlias, Output, Project, Wait, exactly_one
 from deployments.cli.printing import check_format, print_objects
-from deployments.command import run_command
-from deployments.requests import ask_promotion, stages_below, wait_for_promotion
-from deployments.shapes import promotion as shape
-from flows.current_run import operating_user
-from flows.promotion.admission import Wish
-from flows.world import World
+
+if TYPE_CHECKING:
+    from blocks.ledger.records import PromotionRecord
+    from flows.world import World
 
 ToStage = Annotated[str, typer.Option("--stage", help="The Stage to promote to.")]
 Below = Annotated[str, typer.Option("--downstream-from", help="Promote to every Stage right below this one.")]
@@ -33,14 +30,17 @@ def promote(
 ) -> None:
     """Create a Promotion and start it."""
     check_format(output)
-    if bool(stage) == bool(downstream_from):
-        raise typer.BadParameter("give exactly one of --stage and --downstream-from")
-    if sum(map(bool, (freight, freight_alias, warehouse))) != 1:
-        raise typer.BadParameter("give exactly one of --freight, --freight-alias and --warehouse")
+    exactly_one("--stage and --downstream-from", stage, downstream_from)
+    exactly_one("--freight, --freight-alias and --warehouse", freight, freight_alias, warehouse)
     if warehouse and downstream_from:
         raise typer.BadParameter("--warehouse goes with --stage only")
+    from deployments.command import run_command
+    from deployments.requests import ask_promotion, stages_below, wait_for_promotion
+    from deployments.shapes import promotion as shape
+    from flows.current_run import operating_user
+    from flows.promotion.admission import Wish
 
-    async def work(here: World) -> list[PromotionRecord]:
+    async def work(here: "World") -> "list[PromotionRecord]":
         stages = [stage] if stage else await stages_below(here, project, downstream_from)
         actor, wanted = operating_user(), freight or freight_alias
         wishes = [Wish(project, each, actor, wanted, warehouse, reason) for each in stages]
@@ -53,9 +53,9 @@ def promote(
             print(f"promotion/{each.name} created")
     else:
         print_objects([shape(each) for each in records], output, single=bool(stage))
-    if wait and any(each.phase is not Phase.SUCCEEDED for each in records):
+    if wait and any(each.phase != "Succeeded" for each in records):
         raise SystemExit(1)
 
 
-def _say(record: PromotionRecord) -> None:
+def _say(record: "PromotionRecord") -> None:
     typer.echo(f"promotion/{record.name} {record.phase}" + (f": {record.message}" if record.message else ""), err=True)

@@ -5,9 +5,6 @@ from typing import Annotated
 import typer
 
 from deployments.cli.options import Project
-from deployments.command import run_command
-from deployments.requests import abort_verification, ask_verification
-from flows.current_run import operating_user
 
 app = typer.Typer(help="Verify again, or stop verifying.", no_args_is_help=True)
 Abort = Annotated[bool, typer.Option("--abort", help="Abort the verification under way.")]
@@ -16,6 +13,10 @@ Abort = Annotated[bool, typer.Option("--abort", help="Abort the verification und
 @app.command("stage")
 def stage(name: Annotated[str, typer.Argument(help="The Stage.")], project: Project, abort: Abort = False) -> None:
     """Verify what a Stage runs once more."""
+    from deployments.command import run_command
+    from deployments.requests import abort_verification, ask_verification
+    from flows.current_run import operating_user
+
     if abort:
         gone = run_command(lambda here: abort_verification(here, project, name, operating_user()))
         print(f"verification/{gone} aborted")
