@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 import re2
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_API_URL
 
 from blocks.argocd import ArgoCD
 from blocks.argocd_block import ArgoCDConnection
@@ -164,6 +165,8 @@ async def opened_world() -> AsyncIterator[World]:
 
 async def read_prefect_health() -> None:
     """Raise Unreachable with a sentence when no Prefect server answers."""
+    if not PREFECT_API_URL.value():  # Prefect would start a server of its own, in which nobody works
+        raise Unreachable("PREFECT_API_URL is not set: start 'drayage up' and export what it prints")
     async with get_client() as client:
         if error := await client.api_healthcheck():
             raise Unreachable(
