@@ -10,7 +10,7 @@ from uuid import UUID
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Cancelling
+from prefect.states import Cancelled, Cancelling
 from ulid import ULID
 
 from blocks.errors import Invalid, NotFound, Refused, Unreachable
@@ -150,7 +150,12 @@ async def decide(here: World, project: str, name: str, decision: str, approver: 
 
 
 async def _cancel(client: PrefectClient, flow_run_id: str) -> None:
+    """Stop a run: at once when no worker has it, else by asking its worker."""
     try:
-        await client.set_flow_run_state(UUID(flow_run_id), Cancelling(message="The promotion was aborted."))
+        run = await client.read_flow_run(UUID(flow_run_id))
+        waiting = run.state is not None and (run.state.is_scheduled() or run.state.is_paused())
+        state: Any = (Cancelled if waiting else Cancelling)(message="The promotion was aborted.")
+        # Prefect takes a waiting run that was at work before for one that a worker has, and would wait for it.
+        await client.set_flow_run_state(run.id, state, force=waiting)
     except ObjectNotFound:
         return

@@ -62,12 +62,13 @@ class RunLoop:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="drayage-runs", daemon=True)
         self._thread.start()
-        self._tasks: dict[UUID, tuple[asyncio.Task[None], Stop]] = {}
+        # By task: a run that was taken for dead and scheduled again may be here twice for a moment.
+        self._tasks: dict[asyncio.Task[None], tuple[UUID, Stop]] = {}
 
     @property
     def running(self) -> list[UUID]:
         """The flow runs at work."""
-        return list(self._tasks)
+        return list({flow_run_id for flow_run_id, _ in self._tasks.copy().values()})
 
     async def run(self, flow_run_id: UUID, work: Coroutine[Any, Any, Any]) -> None:
         """Run to the end, seen from another loop. Cancelling this does not cancel the work."""
@@ -78,25 +79,26 @@ class RunLoop:
         context = contextvars.Context()
         context.run(STOP.set, stop)
         task = self._loop.create_task(work, context=context)
-        self._tasks[flow_run_id] = (task, stop)
+        self._tasks[task] = (flow_run_id, stop)
         try:
             await asyncio.wait([task])
             if not task.cancelled() and (error := task.exception()) and not isinstance(error, Abort | Pause):
                 raise error
         finally:
-            del self._tasks[flow_run_id]
+            del self._tasks[task]
 
     def stop(self, flow_run_id: UUID, reason: Any) -> None:
         """Ask one run to leave. Nothing happens when it has just ended or was asked before."""
-        if (entry := self._tasks.get(flow_run_id)) and entry[1].reason is None:
-            entry[1].reason = reason
-            self._loop.call_soon_threadsafe(entry[0].cancel)
+        for task, (id, stop) in self._tasks.copy().items():
+            if id == flow_run_id and stop.reason is None:
+                stop.reason = reason
+                self._loop.call_soon_threadsafe(task.cancel)
 
     async def close(self) -> None:
         """Ask all runs to leave, give them time, then end the loop."""
         for flow_run_id in self.running:
             self.stop(flow_run_id, "shutdown")
-        if tasks := [task for task, _ in self._tasks.values()]:
+        if tasks := list(self._tasks):
             left = asyncio.run_coroutine_threadsafe(_wait(tasks), self._loop)
             await asyncio.wrap_future(left)
         self._loop.call_soon_threadsafe(self._loop.stop)

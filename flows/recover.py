@@ -1,5 +1,7 @@
 """Recovery: what happened to runs that Prefect or a worker lost, decided from the ledger and Prefect's word."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -10,9 +12,11 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.logging import get_run_logger
 
+from blocks.errors import DrayageError
 from blocks.ledger.promotion_claims import Started
 from blocks.ledger.records import Phase, PromotionRecord, VerificationRecord
-from flows.publish import tell
+from flows.at_work import resume_hanging
+from flows.publish import tell, tell_verification
 from flows.start import resume_elsewhere, start_promotion, start_verification
 from flows.world import World
 
@@ -57,27 +61,45 @@ def judge(record: PromotionRecord, run: FlowRun | None, now: datetime, lease: ti
 
 
 def _abandoned(record: PromotionRecord, since: timedelta, now: datetime, lease: timedelta) -> bool:
-    """Whether nobody works on a run that Prefect calls Running: its lease lapsed, or it never took one."""
-    if record.phase is Phase.RUNNING:
-        return record.lease_until is None or record.lease_until < now
-    return since > lease
+    """Whether nobody works on a run that Prefect calls Running: its lease lapsed, or it never took one.
+
+    A run that has just begun has had no time to take the lease over.
+    """
+    if since <= lease:
+        return False
+    return record.phase is not Phase.RUNNING or record.lease_until is None or record.lease_until < now
 
 
 async def recover(here: World, client: PrefectClient, now: datetime) -> list[str]:
-    """Put every lost Promotion and verification back on its way. Returns a sentence for each."""
-    open_promotions = await here.ledger.promotions.open(limit=MOST)
-    runs = await _runs(client, [each.flow_run_id for each in open_promotions if each.flow_run_id])
-    lease = timedelta(seconds=here.settings.lease_seconds)
-    done = []
-    for record in open_promotions:
-        verdict = judge(record, runs.get(record.flow_run_id or ""), now, lease)
-        if verdict.what != "leave":
-            await _act(here, client, record, verdict, now)
-            done.append(f"{record.name}: {verdict.what}, because {verdict.sentence}")
+    """Put every lost Promotion, verification and run back on its way. Returns a sentence for each."""
+    done = await _recover_promotions(here, client, now)
     done += await _recover_verifications(here, client, now)
+    done += await resume_hanging(here, client, now)
     for sentence in done:
         get_run_logger().warning("recovered %s", sentence)
     return done
+
+
+async def _recover_promotions(here: World, client: PrefectClient, now: datetime) -> list[str]:
+    open_promotions = await here.ledger.promotions.open(limit=MOST)
+    runs = await _runs(client, [each.flow_run_id for each in open_promotions if each.flow_run_id])
+    lease, done = timedelta(seconds=here.settings.lease_seconds), []
+    for record in open_promotions:
+        verdict = judge(record, runs.get(record.flow_run_id or ""), now, lease)
+        if verdict.what != "leave":
+            done.append(f"{record.name}: {verdict.what}, because {verdict.sentence}")
+            with _logged(record.name):
+                await _act(here, client, record, verdict, now)
+    return done
+
+
+@contextmanager
+def _logged(name: str) -> Iterator[None]:
+    """Let what goes wrong with one not keep the sweep from the others; the next sweep tries again."""
+    try:
+        yield
+    except DrayageError as error:
+        get_run_logger().error("cannot recover %s: %s", name, error)
 
 
 async def _act(here: World, client: PrefectClient, record: PromotionRecord, verdict: Verdict, now: datetime) -> None:
@@ -114,13 +136,26 @@ async def _recover_verifications(here: World, client: PrefectClient, now: dateti
     dead = [each for each in await here.ledger.verifications.open(limit=MOST) if lost(each, now, lease)]
     runs = await _runs(client, [each.flow_run_id for each in dead if each.flow_run_id])
     for record in dead:
-        run = runs.get(record.flow_run_id or "")
-        if run and run.state and (run.state.is_running() or run.state.is_crashed()):
-            await resume_elsewhere(client, run.id, "Taken up again: its worker shows no sign of life.")
-        elif run is None or run.state is None or run.state.is_final():
-            await start_verification(client, record, str(int(now.timestamp()) // 60))
-        done.append(f"verification {record.id} of {record.stage}: its worker shows no sign of life")
+        verdict = judge_lost(runs.get(record.flow_run_id or ""), now, lease)
+        if verdict.what != "leave":
+            done.append(f"verification {record.id} of {record.stage}: {verdict.what}, because {verdict.sentence}")
+            with _logged(record.id):
+                await _act_on_verification(here, client, record, verdict, now)
     return done
+
+
+async def _act_on_verification(
+    here: World, client: PrefectClient, record: VerificationRecord, verdict: Verdict, now: datetime
+) -> None:
+    if verdict.what == "start":
+        await start_verification(client, record, str(int(now.timestamp()) // 60))
+    elif verdict.what == "resume":
+        await resume_elsewhere(client, record.flow_run_id or "", f"Taken up again: {verdict.sentence}.")
+    else:
+        aborted = await here.ledger.verifications.abort(
+            record.project, record.id, "unknown actor", verdict.sentence, now
+        )
+        await tell_verification(aborted)
 
 
 def lost(record: VerificationRecord, now: datetime, lease: timedelta) -> bool:
@@ -128,6 +163,21 @@ def lost(record: VerificationRecord, now: datetime, lease: timedelta) -> bool:
     if record.lease_until is None:
         return now - record.started_at > lease
     return record.lease_until < now
+
+
+def judge_lost(run: FlowRun | None, now: datetime, lease: timedelta) -> Verdict:
+    """Decide what a verification needs that nobody works on, from the flow run that made it."""
+    if run is None or run.state is None:
+        return Verdict("start", "its run is gone")
+    if run.state.is_cancelled() or run.state.is_cancelling():
+        return Verdict("abort", "its run was cancelled in Prefect")
+    if run.state.is_crashed():
+        return Verdict("resume", "its run crashed")
+    if run.state.is_final():
+        return Verdict("start", f"its run ended {run.state.name} without finishing it")
+    if run.state.is_running() and now - run.state.timestamp > lease:
+        return Verdict("resume", "its worker shows no sign of life")
+    return Verdict("leave")
 
 
 async def _runs(client: PrefectClient, ids: list[str]) -> dict[str, Any]:

@@ -4,15 +4,31 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterParentFlowRunId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    TaskRunFilter,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Scheduled
+from prefect.states import Crashed, Scheduled
 
 from blocks.errors import NotFound
 from blocks.ledger.records import PromotionRecord, VerificationRecord
 
+STAGE_TAG = "drayage-stage"
+"""Tag of Stages' deployments, and so of the runs that promote."""
+
 AUTO = "auto"
 """Tag of runs that the sweep started, so that they count as nobody's wish."""
+
+MOST_CHILDREN = 50
+"""Task runs and subflow runs looked at when a run's worker is gone; a run has one or two at work."""
 
 
 def stage_deployment(project: str, stage: str) -> str:
@@ -74,5 +90,28 @@ async def _start(
 
 async def resume_elsewhere(client: PrefectClient, flow_run_id: str | UUID, sentence: str) -> None:
     """Let the next worker go on with a run whose worker is gone."""
+    await bury_children(client, UUID(str(flow_run_id)))
     state: Any = Scheduled(name="Resuming", message=sentence)
     await client.set_flow_run_state(UUID(str(flow_run_id)), state, force=True)
+
+
+async def bury_children(client: PrefectClient, flow_run_id: UUID) -> None:
+    """Say of subflow runs and task runs that died with their flow run that they crashed; nobody else ever would."""
+    state: Any = Crashed(message="Its worker is gone.")
+    alive, mine = [StateType.PENDING, StateType.RUNNING], FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
+    task_runs = await client.read_task_runs(
+        flow_run_filter=mine,
+        task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=alive))),
+        limit=MOST_CHILDREN,
+    )
+    subflow_runs = await client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(
+            parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[flow_run_id]),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[*alive, StateType.CANCELLING])),
+        ),
+        limit=MOST_CHILDREN,
+    )
+    for task_run in task_runs:
+        await client.set_task_run_state(task_run.id, state, force=True)
+    for subflow_run in subflow_runs:
+        await client.set_flow_run_state(subflow_run.id, state, force=True)

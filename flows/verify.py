@@ -7,7 +7,8 @@ from uuid import UUID
 
 from prefect import flow
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_run_logger
 from prefect.states import Failed
 from ulid import ULID
@@ -76,8 +77,7 @@ async def start_missing_verifications(here: World, client: PrefectClient, now: d
         outlook = await read_outlook(here.ledger, project.name)
         for stage, visits in outlook.currents.items():
             visit = next((each for each in visits.values() if each.verified_at is None), None)
-            if visit and await _missing(here, visit, now):
-                await _start(here, client, visit)
+            if visit and await _missing(here, visit, now) and await _start(here, client, visit):
                 done.append(f"started the verification of {stage} that {visit.promotion} did not come to")
     return done
 
@@ -90,16 +90,29 @@ async def _missing(here: World, visit: Visit, now: datetime) -> bool:
     return latest is None or (latest.phase.terminal and latest.started_at < visit.entered_at)
 
 
-async def _start(here: World, client: PrefectClient, visit: Visit) -> None:
-    """Let the promotion's own run go on when it hangs; else start a run of `verify`."""
+async def _start(here: World, client: PrefectClient, visit: Visit) -> bool:
+    """Let the promotion's own run go on when it crashed, else start a run of `verify`.
+
+    Returns False while that run is under way; one that hangs is mended by `flows.at_work.resume_hanging`.
+    """
     promotion = await here.ledger.promotions.get(visit.project, visit.promotion)
-    if promotion and promotion.flow_run_id:
-        run = await client.read_flow_run(UUID(promotion.flow_run_id))
-        if run.state and (run.state.is_running() or run.state.is_crashed()):
-            await resume_elsewhere(client, run.id, "Taken up again: its worker was gone before the verification.")
-            return
+    run = await _read_run(client, promotion.flow_run_id) if promotion and promotion.flow_run_id else None
+    if run and run.state and not run.state.is_final():
+        return False
+    if run and run.state and run.state.is_crashed():
+        await resume_elsewhere(client, run.id, "Taken up again: its worker was gone before the verification.")
+        return True
     unsaved = VerificationRecord(visit.project, visit.stage, "", {}, visit.promotion, "", visit.entered_at)
     await start_verification(client, unsaved, visit.promotion)
+    return True
+
+
+async def _read_run(client: PrefectClient, flow_run_id: str) -> FlowRun | None:
+    """Read a flow run; None when it was deleted."""
+    try:
+        return await client.read_flow_run(UUID(flow_run_id))
+    except ObjectNotFound:
+        return None
 
 
 async def _record(here: World, project: str, stage: str, id: str, run: CurrentRun) -> VerificationRecord | None:

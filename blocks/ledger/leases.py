@@ -1,5 +1,6 @@
 """Named claims that lapse: who may do a thing that only one may do at a time."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -21,6 +22,15 @@ class Leases(Part):
                 index_elements=["name"], set_={"owner": owner, "until": until}, where=free
             ).returning(leases.c.name)
             return (await connection.execute(taken)).first() is not None
+
+    async def living(self, names: Sequence[str], now: datetime) -> set[str]:
+        """Return which of the names are claimed and have not lapsed."""
+        living: set[str] = set()
+        async with self._database.read() as connection:
+            for batch in rows.batches(names):
+                query = sa.select(leases.c.name).where(leases.c.name.in_(batch), leases.c.until > now)
+                living |= set((await connection.execute(query)).scalars())
+        return living
 
     async def drop(self, name: str, owner: str) -> None:
         """Give a claim back; nothing happens when it is another's by now."""

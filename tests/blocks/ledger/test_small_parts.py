@@ -51,6 +51,17 @@ async def test_one_sensor_discovers_a_warehouse(ledger):
     assert await warehouses.claim("p", "w", "three", at(9), at(5))
 
 
+async def test_living_leases(ledger):
+    """Only those asked for, claimed and not lapsed are named."""
+    leases = ledger.leases
+    await leases.take("one", "me", at(2), at(0))
+    await leases.take("two", "me", at(1), at(0))
+    await leases.take("three", "me", at(2), at(0))
+
+    assert await leases.living(["one", "two", "four"], at(1)) == {"one"}
+    assert await leases.living([], at(0)) == set()
+
+
 async def test_leases(ledger):
     """The owner renews, another waits, and dropping what is another's does nothing."""
     leases = ledger.leases
