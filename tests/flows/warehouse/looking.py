@@ -7,12 +7,15 @@ from datetime import UTC, datetime, timedelta
 from blocks.http_client import Limits
 from blocks.image_registry import ImageRegistry
 from blocks.ledger.records import Definition
+from blocks.records import Credentials
 from flows.freight.alias import suggest
 from flows.warehouse.discovery import Sources, discover_warehouse, record_found
 from flows.warehouse.model import WarehouseSpec
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+AUTH = ("ana", "pa55word")
 QUICK = Limits(timeout=1.0, attempts=1)
+ANA = Credentials("ana-secret", *AUTH)
 
 
 def warehouse(*subscriptions, generation=1, **spec):
@@ -30,6 +33,11 @@ def image(repo, **more):
 def git(repo, **more):
     """A subscription to the newest commit of a branch."""
     return {"git": {"repoURL": repo, **more}}
+
+
+def tags(freight):
+    """The tags of a Freight's images."""
+    return [each["tag"] for each in freight.content["images"]]
 
 
 def quick_registry():
