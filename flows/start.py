@@ -15,6 +15,7 @@ from prefect.client.schemas.filters import (
     TaskRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort, TaskRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Crashed, Scheduled
 
@@ -102,6 +103,7 @@ async def bury_children(client: PrefectClient, flow_run_id: UUID) -> None:
     task_runs = await client.read_task_runs(
         flow_run_filter=mine,
         task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=alive))),
+        sort=TaskRunSort.ID_DESC,
         limit=MOST_CHILDREN,
     )
     subflow_runs = await client.read_flow_runs(
@@ -109,6 +111,7 @@ async def bury_children(client: PrefectClient, flow_run_id: UUID) -> None:
             parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[flow_run_id]),
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[*alive, StateType.CANCELLING])),
         ),
+        sort=FlowRunSort.ID_DESC,
         limit=MOST_CHILDREN,
     )
     for task_run in task_runs:
