@@ -19,6 +19,7 @@ import anyio
 import anyio.abc
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterState, FlowRunFilterStateName
 from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import Abort, Pause
 from prefect.flow_engine import run_flow
@@ -174,6 +175,15 @@ class DrayageWorker(BaseWorker[BaseJobConfiguration, BaseVariables, DrayageWorke
                 raise ValueError(f"{entrypoint!r} is no async flow; this worker runs async flows only")
             self._flows[entrypoint] = flow
         return self._flows[entrypoint]
+
+    async def _get_scheduled_flow_runs(self) -> list[WorkerFlowRunResponse]:
+        """Leave out runs that are at work here: one that is scheduled again before it has left would end the worker.
+
+        That happens when an approval comes at once, or when somebody took a slow run for dead.
+        """
+        scheduled = await super()._get_scheduled_flow_runs()
+        here = set(self._limiter.statistics().borrowers) if self._limiter else set()
+        return [each for each in scheduled if each.flow_run.id not in here]
 
     async def _watch_cancellations(self) -> None:
         while True:

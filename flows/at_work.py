@@ -4,7 +4,7 @@ Prefect goes on calling a run Running, Pending or Cancelling when its worker is 
 Stage's only place in the work queue. What is left of it is let go on, which ends it in the state that tells the truth.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -50,6 +50,12 @@ def sign(flow_run_id: object) -> str:
     return f"run/{flow_run_id}"
 
 
+async def living(here: World, flow_run_ids: Iterable[object], now: datetime) -> set[str]:
+    """Which of the runs show that they have a living process."""
+    names = {sign(each): str(each) for each in flow_run_ids}
+    return {names[each] for each in await here.ledger.leases.living(list(names), now)}
+
+
 async def resume_hanging(here: World, client: PrefectClient, now: datetime) -> list[str]:
     """Let runs of `promote` go on that have shown no life for two leases; cancelled ones are over.
 
@@ -57,8 +63,8 @@ async def resume_hanging(here: World, client: PrefectClient, now: datetime) -> l
     """
     patience = timedelta(seconds=2 * here.settings.lease_seconds)
     old = [run for run in await _at_work(client) if run.state and now - run.state.timestamp > patience]
-    living = await here.ledger.leases.living([sign(run.id) for run in old], now)
-    hanging = [run for run in old if sign(run.id) not in living]
+    alive = await living(here, [run.id for run in old], now)
+    hanging = [run for run in old if str(run.id) not in alive]
     for run in hanging:
         await _let_go(client, run)
     return [f"{run.name}: taken up again, because its {run.state_name} run shows no sign of life" for run in hanging]

@@ -15,7 +15,7 @@ from prefect.logging import get_run_logger
 from blocks.errors import DrayageError
 from blocks.ledger.promotion_claims import Started
 from blocks.ledger.records import Phase, PromotionRecord, VerificationRecord
-from flows.at_work import resume_hanging
+from flows.at_work import living, resume_hanging
 from flows.publish import tell, tell_verification
 from flows.start import resume_elsewhere, start_promotion, start_verification
 from flows.world import World
@@ -31,10 +31,14 @@ What = Literal["leave", "start", "resume", "abort", "fail"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What to do about one open Promotion, and why."""
+    """What to do about one open Promotion or verification, and why."""
 
     what: What
     sentence: str = ""
+
+    def calls(self, alive: bool) -> bool:
+        """Whether there is anything to do; a run with a living process does not go on elsewhere."""
+        return self.what != "leave" and not (self.what == "resume" and alive)
 
 
 def judge(record: PromotionRecord, run: FlowRun | None, now: datetime, lease: timedelta) -> Verdict:
@@ -83,10 +87,11 @@ async def recover(here: World, client: PrefectClient, now: datetime) -> list[str
 async def _recover_promotions(here: World, client: PrefectClient, now: datetime) -> list[str]:
     open_promotions = await here.ledger.promotions.open(limit=MOST)
     runs = await _runs(client, [each.flow_run_id for each in open_promotions if each.flow_run_id])
+    alive = await living(here, runs, now)
     lease, done = timedelta(seconds=here.settings.lease_seconds), []
     for record in open_promotions:
         verdict = judge(record, runs.get(record.flow_run_id or ""), now, lease)
-        if verdict.what != "leave":
+        if verdict.calls(record.flow_run_id in alive):
             done.append(f"{record.name}: {verdict.what}, because {verdict.sentence}")
             with _logged(record.name):
                 await _act(here, client, record, verdict, now)
@@ -135,9 +140,10 @@ async def _recover_verifications(here: World, client: PrefectClient, now: dateti
     lease, done = timedelta(seconds=here.settings.lease_seconds), []
     dead = [each for each in await here.ledger.verifications.open(limit=MOST) if lost(each, now, lease)]
     runs = await _runs(client, [each.flow_run_id for each in dead if each.flow_run_id])
+    alive = await living(here, runs, now)
     for record in dead:
         verdict = judge_lost(runs.get(record.flow_run_id or ""), now, lease)
-        if verdict.what != "leave":
+        if verdict.calls(record.flow_run_id in alive):
             done.append(f"verification {record.id} of {record.stage}: {verdict.what}, because {verdict.sentence}")
             with _logged(record.id):
                 await _act_on_verification(here, client, record, verdict, now)
