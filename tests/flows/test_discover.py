@@ -34,16 +34,17 @@ async def test_a_warehouse_that_hangs_holds_up_no_other(place):
     await place.watch("quick", "slow", "swift")
     for name in ("quick", "slow", "swift"):
         await place.push(name)
-    place.disturb("/v2/slow/tags", kind="delay", seconds=10)
+    place.disturb("/v2/slow/tags", kind="delay", seconds=60)
     running = asyncio.create_task(discover(place.project))
 
     async def announced():
         return len(await place.events("freight.available")) == 2
 
-    await until(announced, "both announced", 9)
+    await until(announced, "both announced", 40)
     assert not running.done()
     assert await place.freight() == ["quick", "swift"]
     assert len(await place.events("freight.created")) == 2
+    place.sandbox.faults.clear()
     assert len(await running) == 3
     assert await place.freight() == ["quick", "slow", "swift"]
 
@@ -133,8 +134,9 @@ async def test_who_asks_by_name_waits_for_a_look_that_began_before(place):
     await place.here.ledger.definitions.apply([], [key], "user:test", now)
     for name in ("app", "gone"):
         await place.here.ledger.warehouses.release(place.project, name, "another")
-    app, gone = await asyncio.gather(*asking)
-    assert (len(app), gone) == (1, [])
+    app, gone = await asyncio.gather(*asking, return_exceptions=True)
+    assert len(app) == 1
+    assert gone == [] or isinstance(gone, NotFound)  # a slow start of that run sees it deleted already
     assert place.asked("/v2/gone") == 0
 
 
