@@ -59,6 +59,16 @@ async def download_commit(opened: Access, repository: Path, commit: str, *, lock
         raise NotFound(f"repository {opened.url} has no commit {commit}") from None
 
 
+async def take_over(repository: Path, clone: Path, commit: str, ref: str, *, lock: int) -> None:
+    """Take a commit from a clone on this disk and let a ref point to it."""
+    await git(
+        *("fetch", "--quiet", "--no-tags", "--no-auto-maintenance", "--no-write-fetch-head"),
+        *("--", str(clone), f"+{commit}:{ref}"),
+        cwd=repository,
+        holding=lock,
+    )
+
+
 async def _fetch(opened: Access, repository: Path, *wanted: str, lock: int, timeout: float) -> None:
     mirrored = (f"+{ref}:{ref}" if ref.startswith("refs/") else ref for ref in wanted)
     await git(

@@ -93,7 +93,7 @@ async def git(
     if out is None or err is None:
         raise BadAnswer(f"git {verb} printed more than {limit} bytes, the limit")
     if code not in accept:
-        raise failure(verb, err, access)
+        raise failure(verb, f"{err}\n{out}", access)  # a push tells the reason among its results
     return out
 
 

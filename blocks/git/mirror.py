@@ -4,13 +4,13 @@ import asyncio
 import hashlib
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from blocks.errors import BadAnswer
+from blocks.errors import BadAnswer, DrayageError
 from blocks.git.access import Access, access, mirror_key
-from blocks.git.bare import download, download_commit, has_commit, init, is_current, tidy
+from blocks.git.bare import download, download_commit, has_commit, init, is_current, take_over, tidy
 from blocks.git.failures import Damaged
 from blocks.git.history import read_commits, read_tags
 from blocks.git.lock import exclusive, remove_stale
@@ -18,6 +18,9 @@ from blocks.git.remote import LS_REMOTE_TIMEOUT, Refs, ls_remote
 from blocks.records import Commit, Credentials, Tag
 
 T = TypeVar("T")
+
+ADOPT_PATIENCE = 2.0
+"""Seconds to wait for a busy mirror that would only be spared a download."""
 
 FETCH_TIMEOUT = 900.0
 """Seconds one download may take."""
@@ -134,6 +137,16 @@ class Mirrors:
         self.root.mkdir(parents=True, exist_ok=True)
         return exclusive(self.root / f"{name}.push", timeout=self._timeout, what=f"branch {branch!r} of {url}")
 
+    async def adopt(self, opened: Access, clone: Path, ref: str, commit: str) -> None:
+        """Take over what was just pushed from a clone on this disk, so that the next look costs no download.
+
+        Nothing depends on it: when the mirror is busy or the clone does not show the commit, nothing happens.
+        """
+        mirror = self.root / f"{mirror_key(opened.url)}.git"
+        with suppress(DrayageError):
+            async with self._writing(opened, mirror, ADOPT_PATIENCE) as lock:
+                await take_over(mirror, clone, commit, ref, lock=lock)
+
     async def _read(self, opened: Access, refs: Refs, read: Callable[[Path], Awaitable[T]]) -> T:
         """Read from the current mirror; a damaged one is made anew, once."""
         mirror = self.root / f"{mirror_key(opened.url)}.git"
@@ -170,10 +183,10 @@ class Mirrors:
             await asyncio.to_thread(_swap, fresh, mirror, old)
 
     @asynccontextmanager
-    async def _writing(self, opened: Access, mirror: Path) -> AsyncIterator[int]:
+    async def _writing(self, opened: Access, mirror: Path, patience: float | None = None) -> AsyncIterator[int]:
         self.root.mkdir(parents=True, exist_ok=True)
         what = f"the mirror of {opened.url}"
-        async with exclusive(mirror.with_suffix(".lock"), timeout=self._timeout, what=what) as lock:
+        async with exclusive(mirror.with_suffix(".lock"), timeout=patience or self._timeout, what=what) as lock:
             remove_stale(mirror)
             yield lock
 

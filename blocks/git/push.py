@@ -66,18 +66,24 @@ class Pusher:
     async def branch(self, name: str, *, force: bool = False) -> Pushed:
         """Make the remote branch hold the checked-out commit; the checkout then stands on what was pushed.
 
-        A branch that moved is rebased onto; `force` replaces it instead. Pushes to one branch wait for each
+        A branch that did not move takes the commit at once, without a look before: pushing twice changes nothing.
+        One that moved is rebased onto; `force` replaces it instead. Pushes to one branch wait for each
         other. Raises Conflicting when a person must decide, and what stopped the last of `attempts` tries.
         """
         async with self.mirrors.pushing(self.opened.url, name):
             troubles = 0
             for attempt in range(1, self.attempts + 1):
+                hopeful = attempt == 1 < self.attempts and not force
                 try:
-                    return await self._branch_once(name, force)
+                    pushed = await self._branch_once(name, force, hopeful)
+                    await self.mirrors.adopt(self.opened, self.tree.repository, pushed.ref, pushed.commit)
+                    return pushed
                 except Retryable as error:
                     troubles += not isinstance(error, Conflict)
                     if attempt == self.attempts or troubles == TROUBLES:
                         raise
+                    if hopeful and isinstance(error, Conflict):
+                        continue  # the branch moved before we came: look now, not later
                     await asyncio.sleep(max(self.pauses(attempt), min(error.retry_after or 0.0, LONGEST_PAUSE)))
         raise AssertionError("unreachable: attempts is at least 1")
 
@@ -96,8 +102,10 @@ class Pusher:
         await self._send(ours, ref, force=force)
         return Pushed(ref, commit)
 
-    async def _branch_once(self, name: str, force: bool) -> Pushed:
+    async def _branch_once(self, name: str, force: bool, hopeful: bool) -> Pushed:
         ref, head = f"refs/heads/{name}", await self.tree.head()
+        if hopeful:
+            return Pushed(ref, head, arrived=not await self._send(head, ref))
         there = (await self.mirrors.refs(self.opened)).ids.get(ref)
         if there is None:
             await self._send(head, ref)
@@ -160,16 +168,17 @@ class Pusher:
                 self.opened.url, credentials=self.opened.credentials, insecure=self.opened.insecure, commit=commit
             )
 
-    async def _send(self, what: str, ref: str, *, force: bool = False) -> None:
-        await send(self.tree.repository, self.opened, what, ref, force=force)
+    async def _send(self, what: str, ref: str, *, force: bool = False) -> bool:
+        return await send(self.tree.repository, self.opened, what, ref, force=force)
 
 
-async def send(repository: Path, opened: Access, what: str, ref: str, *, force: bool = False) -> None:
-    """Push one object to one ref. Raises Conflict when the ref is somewhere else than we think."""
-    await git(
-        *("push", "--quiet", "--no-verify", "--no-follow-tags", "--no-signed"),
+async def send(repository: Path, opened: Access, what: str, ref: str, *, force: bool = False) -> bool:
+    """Push one object to one ref; False when it was there already. Raises Conflict when the ref moved."""
+    said = await git(
+        *("push", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed"),
         *("--", opened.url, f"{'+' if force else ''}{what}:{ref}"),
         cwd=repository,
         access=opened,
         timeout=PUSH_TIMEOUT,
     )
+    return not any(line.startswith("=") for line in said.splitlines())
