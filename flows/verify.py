@@ -13,7 +13,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Failed
 from ulid import ULID
 
-from blocks.errors import Conflict, Refused
+from blocks.errors import Conflict, NotFound, Refused
 from blocks.ledger.records import PromotionRecord, VerificationPhase, VerificationRecord, Visit
 from flows.advance import announce_ready
 from flows.current_run import CurrentRun, current_run, describe, ended, leave_quietly
@@ -120,21 +120,27 @@ async def _record(here: World, project: str, stage: str, id: str, run: CurrentRu
     if id:
         found = await here.ledger.verifications.get(project, id)
         if found is None:
-            raise Refused(f"project {project!r} has no verification {id!r}")
+            raise NotFound(f"project {project!r} has no verification {id!r}")
+        if found.stage != stage:
+            raise Refused(f"verification {id!r} is one of Stage {found.stage!r}, not {stage!r}")
         return found
-    if not await _wanted(here, project, stage):
+    wanted, current = await _wanted(here, project, stage), await _current(here, project, stage)
+    if not wanted:
         return None
-    current = await here.ledger.stages.current(project, stage)
-    promotion = next(iter(current.values())).promotion if current else ""
-    return await _create(here, project, stage, promotion, run.actor, run.id)
+    newest = max(current.values(), key=lambda visit: visit.entered_at)
+    return await _create(here, project, stage, newest.promotion, run.actor, run.id)
+
+
+async def _current(here: World, project: str, stage: str) -> dict[str, Visit]:
+    if current := await here.ledger.stages.current(project, stage):
+        return current
+    raise Refused(f"Stage {stage!r} runs no Freight yet, so there is nothing to verify")
 
 
 async def _create(
     here: World, project: str, stage: str, promotion: str, actor: str, flow_run_id: str
 ) -> VerificationRecord:
-    current = await here.ledger.stages.current(project, stage)
-    if not current:
-        raise Refused(f"Stage {stage!r} runs no Freight yet, so there is nothing to verify")
+    current = await _current(here, project, stage)
     collection = {origin: visit.freight for origin, visit in current.items()}
     now = datetime.now(UTC)
     return await here.ledger.verifications.create(
