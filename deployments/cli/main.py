@@ -38,7 +38,7 @@ app.command("evaluate")(evaluate.evaluate)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line. Ends the process: 0 done, 1 the thing asked for failed, 2 wrong use."""
     try:
-        code = app(arguments, standalone_mode=False)
+        code = app(arguments, prog_name="drayage", standalone_mode=False)
     except typer.Abort:
         fail("interrupted")
     except WRONG_USE as error:
