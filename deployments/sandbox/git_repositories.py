@@ -98,7 +98,8 @@ class GitRepositories:
 
     async def tree(self, name: str, commit: str) -> dict[str, bytes]:
         """Read all files of a commit by path; `Invalid` past `TREE_LIMIT` bytes."""
-        archive = await run(self.path(name), "archive", "--format=tar", commit)
+        # Of the tree: the archive of a commit begins with a header of its own, and Python reads none without files.
+        archive = await run(self.path(name), "archive", "--format=tar", f"{commit}^{{tree}}")
         if len(archive) > TREE_LIMIT:
             raise Invalid(f"commit {commit} of {name} holds more than {TREE_LIMIT} bytes, the sandbox's limit")
         return await asyncio.to_thread(_unpacked, archive)

@@ -130,3 +130,10 @@ async def test_unknown_repository_names_the_known_ones(sandbox):
     await sandbox.create_repository("deploy", {"a": "a"})
     with pytest.raises(NotFound, match="'nope'; it has: deploy"):
         await sandbox.commit("nope", {"a": "b"}, "never")
+
+
+async def test_a_commit_without_files_is_an_empty_tree(sandbox):
+    """A branch that holds nothing yet, as git-clone's `create` makes it, can be rendered."""
+    await sandbox.create_repository("deploy", {"a": "a"})
+    emptied = await sandbox.commit("deploy", {"a": None}, "Nothing left")
+    assert await sandbox.world.git.tree("deploy", emptied) == {}
