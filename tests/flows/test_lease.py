@@ -1,12 +1,22 @@
 """A lease is kept by signs of life, and losing it ends the work."""
 
 import asyncio
+import signal
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from blocks.errors import Unreachable
+from blocks.ledger.records import Phase
+from deployments.machine import Machine
 from flows.lease import LeaseLost, held, shown
+from flows.start import stage_deployment
+from flows.sweep import sweep
+from tests.servers.doomed_worker import Nursery, Order, alive, end
+from tests.servers.guestbook import only_test, opened_guestbook, until
+from tests.servers.waiting import nothing_runs
 
 SECONDS = 0.15
 
@@ -161,3 +171,42 @@ async def test_showing_begins_at_once():
         await asyncio.sleep(SECONDS)
 
     assert 2 <= len(renew.until) <= 5
+
+
+async def test_a_frozen_worker_wakes_up_too_late(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A worker that was frozen while another took over changes nothing any more, in the ledger, Git or Prefect."""
+    pool, note = f"frozen-{uuid4().hex[:8]}", tmp_path / "struck"
+    monkeypatch.setenv("DRAYAGE_WORK_POOL", pool)
+    async with (
+        Nursery(tmp_path / "workers.log", {"DRAYAGE_LEASE_SECONDS": "2"}) as nursery,
+        opened_guestbook(tmp_path, f"frozen-{uuid4().hex[:8]}", only_test) as guestbook,
+    ):
+        queue = stage_deployment(guestbook.project, "test")
+        old = await nursery.bear(Order(pool, queue, "after:commit", str(note), signal.SIGSTOP))
+        freight = await guestbook.push("1.0.0")
+        record = await guestbook.promotion(freight, "test")
+
+        async def frozen() -> bool:
+            return note.exists()
+
+        await until(frozen, "the worker's sleep", 30)
+        await nursery.bear(Order(pool, queue, "", ""))
+
+        async def verified() -> bool:
+            await sweep()
+            return "test" in (await guestbook.standing(freight)).verified_in
+
+        await until(verified, "the end by another worker", 45)
+        await nothing_runs(guestbook)
+        ledger = guestbook.here.ledger.promotions
+        ended, steps = await ledger.get(record.project, record.name), await ledger.steps(record.project, record.name)
+        end(old, signal.SIGCONT)
+        await asyncio.sleep(4)
+
+        assert alive(old)
+        assert await ledger.get(record.project, record.name) == ended
+        assert await ledger.steps(record.project, record.name) == steps
+        assert ended and ended.phase is Phase.SUCCEEDED
+        assert await guestbook.run_state(record) == "Promoted"
+        assert len([each for each in await guestbook.commits("stage/test") if record.name in each]) == 1
+        await nothing_runs(guestbook)

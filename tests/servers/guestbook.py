@@ -130,6 +130,13 @@ async def opened_guestbook(
         yield opened
 
 
+def only_test(text: str, approval: bool = False) -> str:
+    """Edit the example so that of its Stages `test` alone is left; with `approval` people decide about it."""
+    documents = [each for each in text.split("\n---\n") if "kind: Stage\n" not in each or "name: test\n" in each]
+    text = "\n---\n".join(documents)
+    return text.replace("    name: prod\n  approval:", "    name: test\n  approval:") if approval else text
+
+
 async def until(true: Callable[[], Awaitable[bool]], what: str, seconds: float) -> None:
     """Wait until something is so. Raises AssertionError with `what` when it does not come."""
     deadline = time.monotonic() + seconds
