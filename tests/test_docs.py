@@ -98,6 +98,13 @@ def test_all_python_compiles(file, text):
     compile(text, str(file), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
+@pytest.mark.parametrize(("file", "text"), fences("python", "run"))
+def test_shown_rules_are_true(file, text):
+    """What is asserted in an example that needs no server holds."""
+    assert "assert" in text
+    exec(compile(text, str(file), "exec"), {})
+
+
 def _commands():
     """Every `drayage …` line of a console block, and every `drayage …` in code within a sentence."""
     for file in PAGES:
