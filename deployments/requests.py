@@ -16,6 +16,7 @@ from ulid import ULID
 from blocks.errors import Invalid, NotFound, Refused, Unreachable
 from blocks.ledger.records import Phase, PromotionRecord, WarehouseStatus
 from flows.promotion.admission import Declined, Wish, admit
+from flows.publish import tell
 from flows.stage.graph import downstream
 from flows.stage.pipeline import read_pipeline
 from flows.start import start_discovery, start_promotion, start_verification_of
@@ -31,6 +32,7 @@ async def ask_promotion(here: World, wish: Wish) -> PromotionRecord:
         raise Refused(record.sentence)
     async with get_client() as client:
         run = await start_promotion(client, record)
+    await tell(record, "promotion.created")
     return await here.ledger.promotions.attach_run(record.project, record.name, str(run.id))
 
 
@@ -114,6 +116,8 @@ async def abort_promotion(here: World, project: str, name: str, actor: str, reas
     if aborted.phase is Phase.ABORTED and aborted.flow_run_id:
         async with get_client() as client:
             await _cancel(client, aborted.flow_run_id)
+    if aborted.phase is Phase.ABORTED and not known.phase.terminal:
+        await tell(aborted, "promotion.aborted")
     return aborted
 
 

@@ -1,6 +1,7 @@
 """What people would rather look at than read: artifacts per project, Stage and Freight, and the events around them."""
 
 import asyncio
+import logging
 import re
 from collections.abc import Iterable
 from datetime import datetime
@@ -8,7 +9,6 @@ from typing import Any
 
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.client.orchestration import get_client
-from prefect.logging import get_run_logger
 
 from blocks.ledger.records import FreightRecord, PromotionRecord, Standing, VerificationRecord, Visit
 from flows.announce import event, post, stage_resource
@@ -16,6 +16,8 @@ from flows.freight.describe import cell, one_line, versions
 from flows.health import read_health
 from flows.stage.outlook import Outlook, read_outlook
 from flows.world import World
+
+log = logging.getLogger("drayage")
 
 HISTORY = 10
 MOST_APPLICATIONS = 50
@@ -56,7 +58,7 @@ async def try_post(events: list[dict[str, Any]]) -> None:
         async with get_client() as client:
             await post(client, events)
     except Exception as error:
-        get_run_logger().warning("cannot post %d events to Prefect: %s", len(events), type(error).__name__)
+        log.warning("cannot post %d events to Prefect: %s", len(events), type(error).__name__)
 
 
 async def publish_stage(here: World, project: str, stage: str) -> None:
@@ -76,7 +78,7 @@ async def publish_stage(here: World, project: str, stage: str) -> None:
             *(_freight_artifact(outlook, visit) for visit in outlook.currents.get(stage, {}).values()),
         )
     except Exception as error:
-        get_run_logger().warning("cannot renew the artifacts of %s/%s: %r", project, stage, error)
+        log.warning("cannot renew the artifacts of %s/%s: %r", project, stage, error)
 
 
 async def _freight_artifact(outlook: Outlook, visit: Visit) -> None:

@@ -180,19 +180,3 @@ def verdict(runs: Sequence[StepRun], steps: int) -> tuple[Phase, str]:
     if worst is None or worst.status in _DONE:
         return Phase.SUCCEEDED, ""
     return Phase(worst.status.value), worst.message
-
-
-def aborted(runs: Sequence[StepRun], actor: str, now: datetime) -> list[StepRun]:
-    """The steps as they stand after an abort: the one under way is Aborted, later ones never come."""
-    message = f"aborted by {actor}"
-    return [run if run.finished_at else passed_over(run, StepStatus.ABORTED, message, now) for run in runs]
-
-
-def before_failure(runs: Sequence[StepRun]) -> list[StepRun]:
-    """The finished steps a retry need not run again: those before the first that failed."""
-    kept: list[StepRun] = []
-    for run in sorted(runs, key=lambda run: run.index):
-        if run.finished_at is None or has_failures([run]):
-            break
-        kept.append(run)
-    return kept

@@ -174,25 +174,3 @@ def _run(index, status, tolerated=False, message=""):
 def test_verdict(runs, steps, expected):
     """The worst step that counts decides the phase and speaks for the promotion."""
     assert rules.verdict(runs, steps) == expected
-
-
-def test_abort_ends_the_step_under_way():
-    """What is finished stays as it is; what is under way is Aborted."""
-    runs = rules.aborted([_run(0, StepStatus.SUCCEEDED), _run(1, StepStatus.RUNNING)], "ada", START)
-    assert [run.status for run in runs] == [StepStatus.SUCCEEDED, StepStatus.ABORTED]
-    assert (runs[1].message, runs[1].finished_at) == ("aborted by ada", START)
-
-
-@pytest.mark.parametrize(
-    ("runs", "kept"),
-    [
-        pytest.param(
-            [_run(0, StepStatus.SUCCEEDED), _run(1, StepStatus.FAILED), _run(2, StepStatus.SKIPPED)], 1, id="failed"
-        ),
-        pytest.param([_run(0, StepStatus.ERRORED, tolerated=True), _run(1, StepStatus.ERRORED)], 1, id="tolerated"),
-        pytest.param([_run(0, StepStatus.SUCCEEDED), _run(1, StepStatus.RUNNING)], 1, id="running"),
-    ],
-)
-def test_a_retry_keeps_what_came_before_the_failure(runs, kept):
-    """Retrying a promotion continues at the step that failed."""
-    assert rules.before_failure(runs) == runs[:kept]
