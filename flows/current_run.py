@@ -1,5 +1,6 @@
 """Which Prefect flow run this is: who started it, how it is named, and how it ends without a failure."""
 
+import asyncio
 import getpass
 from dataclasses import dataclass
 from datetime import timedelta
@@ -71,7 +72,9 @@ def ended(name: str, sentence: str, result: Any = None) -> State[Any]:
 
 
 async def come_back(run: CurrentRun, seconds: float, name: str, sentence: str) -> None:
-    """Leave the worker and run again later. Never returns: Prefect's engine exits quietly."""
+    """Leave the worker and run again later: Prefect's engine exits quietly. A script's run only waits."""
+    if not run.deployed:
+        return await asyncio.sleep(seconds)
     state: State[Any] = Scheduled(
         name=name, message=sentence, scheduled_time=prefect_now("UTC") + timedelta(seconds=seconds)
     )

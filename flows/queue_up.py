@@ -14,19 +14,24 @@ AGAIN_SECONDS = 2.0
 
 
 async def wait_for_turn(here: World, record: PromotionRecord, run: CurrentRun) -> PromotionRecord:
-    """Take the Stage for this run, or leave the worker and come back.
+    """Take the Stage for this run, or leave the worker and come back; a script's run waits where it is.
 
     Returns the record Running and owned by this run, or terminal when it may not start any more.
     """
+    while isinstance(answer := await _ask_for_turn(here, record, run), str):
+        await come_back(run, AGAIN_SECONDS, "AwaitingStage", answer)
+    return answer
+
+
+async def _ask_for_turn(here: World, record: PromotionRecord, run: CurrentRun) -> PromotionRecord | str:
+    """Take the Stage once, or say in a sentence who has it."""
     now = datetime.now(UTC)
-    outlook = await read_outlook(here.ledger, record.project)
-    freight = outlook.freight.get(record.freight) or await here.ledger.freight.get(record.project, record.freight)
-    stage = outlook.pipeline.stage(record.stage)
-    assert freight is not None  # Freight in use is not collected
+    outlook = await read_outlook(here.ledger, record.project, also=[record.freight])
+    freight, stage = outlook.freight[record.freight], outlook.pipeline.stage(record.stage)
     if sentence := check_entry(outlook, stage, freight, now):
         return await _give_up(here, record, run, f"{freight.alias} may no longer enter: {sentence}")
     if record.phase is Phase.PENDING and (sentence := await _occupied(here, record)):
-        await come_back(run, AGAIN_SECONDS, "AwaitingStage", sentence)
+        return sentence
     lease = now + timedelta(seconds=here.settings.lease_seconds)
     collection = {o: v.freight for o, v in outlook.currents.get(record.stage, {}).items()} | {
         record.origin: record.freight
@@ -36,7 +41,7 @@ async def wait_for_turn(here: World, record: PromotionRecord, run: CurrentRun) -
         case Started():
             return answer.record
         case Busy():
-            await come_back(run, AGAIN_SECONDS, "AwaitingStage", f"Promotion {answer.by} is running")
+            return f"Promotion {answer.by} is running"
     return await here.ledger.promotions.get(record.project, record.name) or record
 
 

@@ -17,7 +17,7 @@ from blocks.ledger.promotion_claims import Started
 from blocks.ledger.records import Phase, PromotionRecord, VerificationRecord
 from flows.at_work import living, resume_hanging
 from flows.publish import tell, tell_verification
-from flows.start import resume_elsewhere, start_promotion, start_verification
+from flows.start import bury, resume_elsewhere, start_promotion, start_verification
 from flows.world import World
 
 MOST = 500
@@ -26,7 +26,7 @@ MOST = 500
 MOST_STARTS = 20
 """A run that crashed this often is given up."""
 
-What = Literal["leave", "start", "resume", "abort", "fail"]
+What = Literal["leave", "start", "resume", "replace", "abort", "fail"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Verdict:
 
     def calls(self, alive: bool) -> bool:
         """Whether there is anything to do; a run with a living process does not go on elsewhere."""
-        return self.what != "leave" and not (self.what == "resume" and alive)
+        return self.what != "leave" and not (self.what in ("resume", "replace") and alive)
 
 
 def judge(record: PromotionRecord, run: FlowRun | None, now: datetime, lease: timedelta) -> Verdict:
@@ -54,14 +54,19 @@ def judge(record: PromotionRecord, run: FlowRun | None, now: datetime, lease: ti
     if state.is_crashed():
         if run.run_count >= MOST_STARTS:
             return Verdict("fail", f"its run crashed {run.run_count} times: {state.message}")
-        return Verdict("resume", "its run crashed")
+        return _again(run, "its run crashed")
     if state.is_completed():
         return Verdict("fail", f"its run ended {state.name} without finishing it")
     if state.is_pending() and since > max(lease, timedelta(seconds=30)):
-        return Verdict("resume", "its worker never began it")
+        return _again(run, "its worker never began it")
     if state.is_running() and _abandoned(record, since, now, lease):
-        return Verdict("resume", "its worker shows no sign of life")
+        return _again(run, "its worker shows no sign of life")
     return Verdict("leave")
+
+
+def _again(run: FlowRun, sentence: str) -> Verdict:
+    """Let a run go on. One that a script started has no worker to go on in: another takes its place."""
+    return Verdict("resume" if run.deployment_id else "replace", sentence)
 
 
 def _abandoned(record: PromotionRecord, since: timedelta, now: datetime, lease: timedelta) -> bool:
@@ -109,7 +114,9 @@ def _logged(name: str) -> Iterator[None]:
 
 async def _act(here: World, client: PrefectClient, record: PromotionRecord, verdict: Verdict, now: datetime) -> None:
     promotions = here.ledger.promotions
-    if verdict.what == "start":
+    if verdict.what == "replace":
+        await bury(client, record.flow_run_id or "", f"Another run goes on: {verdict.sentence}.")
+    if verdict.what in ("start", "replace"):
         run = await start_promotion(client, record)
         await promotions.attach_run(record.project, record.name, str(run.id))
     elif verdict.what == "resume":
@@ -153,7 +160,9 @@ async def _recover_verifications(here: World, client: PrefectClient, now: dateti
 async def _act_on_verification(
     here: World, client: PrefectClient, record: VerificationRecord, verdict: Verdict, now: datetime
 ) -> None:
-    if verdict.what == "start":
+    if verdict.what == "replace":
+        await bury(client, record.flow_run_id or "", f"Another run goes on: {verdict.sentence}.")
+    if verdict.what in ("start", "replace"):
         await start_verification(client, record, str(int(now.timestamp()) // 60))
     elif verdict.what == "resume":
         await resume_elsewhere(client, record.flow_run_id or "", f"Taken up again: {verdict.sentence}.")
@@ -178,11 +187,11 @@ def judge_lost(run: FlowRun | None, now: datetime, lease: timedelta) -> Verdict:
     if run.state.is_cancelled() or run.state.is_cancelling():
         return Verdict("abort", "its run was cancelled in Prefect")
     if run.state.is_crashed():
-        return Verdict("resume", "its run crashed")
+        return _again(run, "its run crashed")
     if run.state.is_final():
         return Verdict("start", f"its run ended {run.state.name} without finishing it")
     if run.state.is_running() and now - run.state.timestamp > lease:
-        return Verdict("resume", "its worker shows no sign of life")
+        return _again(run, "its worker shows no sign of life")
     return Verdict("leave")
 
 

@@ -96,6 +96,13 @@ async def resume_elsewhere(client: PrefectClient, flow_run_id: str | UUID, sente
     await client.set_flow_run_state(UUID(str(flow_run_id)), state, force=True)
 
 
+async def bury(client: PrefectClient, flow_run_id: str | UUID, sentence: str) -> None:
+    """Say of a run and its children that they crashed, because its process is gone and none can take it up."""
+    await bury_children(client, UUID(str(flow_run_id)))
+    state: Any = Crashed(message=sentence)
+    await client.set_flow_run_state(UUID(str(flow_run_id)), state, force=True)
+
+
 async def bury_children(client: PrefectClient, flow_run_id: UUID) -> None:
     """Say of subflow runs and task runs that died with their flow run that they crashed; nobody else ever would."""
     state: Any = Crashed(message="Its worker is gone.")

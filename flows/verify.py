@@ -16,6 +16,7 @@ from ulid import ULID
 from blocks.errors import Conflict, NotFound, Refused
 from blocks.ledger.records import PromotionRecord, VerificationPhase, VerificationRecord, Visit
 from flows.advance import announce_ready
+from flows.at_work import living
 from flows.current_run import CurrentRun, current_run, describe, ended, leave_quietly
 from flows.freight.identity import collection_id
 from flows.health import wait_until_healthy
@@ -25,7 +26,7 @@ from flows.publish import publish_stage, tell_verification
 from flows.stage.model import Verification
 from flows.stage.outlook import read_outlook
 from flows.stage.pipeline import read_pipeline
-from flows.start import resume_elsewhere, start_verification
+from flows.start import bury, resume_elsewhere, start_verification
 from flows.stop import stop_reason, stoppable
 from flows.world import World, world
 
@@ -77,7 +78,7 @@ async def start_missing_verifications(here: World, client: PrefectClient, now: d
         outlook = await read_outlook(here.ledger, project.name)
         for stage, visits in outlook.currents.items():
             visit = next((each for each in visits.values() if each.verified_at is None), None)
-            if visit and await _missing(here, visit, now) and await _start(here, client, visit):
+            if visit and await _missing(here, visit, now) and await _start(here, client, visit, now):
                 done.append(f"started the verification of {stage} that {visit.promotion} did not come to")
     return done
 
@@ -90,16 +91,19 @@ async def _missing(here: World, visit: Visit, now: datetime) -> bool:
     return latest is None or (latest.phase.terminal and latest.started_at < visit.entered_at)
 
 
-async def _start(here: World, client: PrefectClient, visit: Visit) -> bool:
+async def _start(here: World, client: PrefectClient, visit: Visit, now: datetime) -> bool:
     """Let the promotion's own run go on when it crashed, else start a run of `verify`.
 
-    Returns False while that run is under way; one that hangs is mended by `flows.at_work.resume_hanging`.
+    Returns False while that run is under way; one that hangs is mended by `flows.at_work.resume_hanging`, except
+    a script's, which no worker can take up.
     """
     promotion = await here.ledger.promotions.get(visit.project, visit.promotion)
     run = await _read_run(client, promotion.flow_run_id) if promotion and promotion.flow_run_id else None
     if run and run.state and not run.state.is_final():
-        return False
-    if run and run.state and run.state.is_crashed():
+        if run.deployment_id or await living(here, [run.id], now):
+            return False
+        await bury(client, run.id, "Its process was gone before the verification.")
+    elif run and run.deployment_id and run.state and run.state.is_crashed():
         await resume_elsewhere(client, run.id, "Taken up again: its worker was gone before the verification.")
         return True
     unsaved = VerificationRecord(visit.project, visit.stage, "", {}, visit.promotion, "", visit.entered_at)

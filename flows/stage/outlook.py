@@ -1,6 +1,7 @@
 """What every Stage of a project could take now: gathered in a handful of queries, decided by the Stage's rules."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -64,8 +65,8 @@ class Outlook:
         return downstream({name: each.spec for name, each in self.pipeline.stages.items()}, stage)
 
 
-async def read_outlook(ledger: Ledger, project: str) -> Outlook:
-    """Gather everything the rules ask about a project."""
+async def read_outlook(ledger: Ledger, project: str, also: Collection[str] = ()) -> Outlook:
+    """Gather everything the rules ask about a project. `also` names Freight to look at however old it is."""
     pipeline, currents, listed, holds = await asyncio.gather(
         read_pipeline(ledger, project),
         ledger.stages.currents(project),
@@ -74,7 +75,7 @@ async def read_outlook(ledger: Ledger, project: str) -> Outlook:
     )
     held = {visit.freight for visits in currents.values() for visit in visits.values()}
     freight = {each.name: each for each in listed}
-    if older := sorted(held - freight.keys()):
+    if older := sorted(held.union(also) - freight.keys()):
         freight |= await ledger.freight.many(project, older)
     pertinent, standings = await asyncio.gather(
         ledger.promotions.pertinent(project, list(freight)), ledger.stages.standings(project, list(freight))

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
-from blocks.ledger.records import Phase
-from tests.servers.guestbook import Guestbook
-from tests.servers.plain import asking, opened_plain, stage
+from blocks.ledger.records import Phase, PromotionRecord
+from deployments.requests import ask_promotion
+from flows.promotion.admission import Wish
+from flows.sweep import sweep
+from tests.servers.guestbook import Guestbook, until
+from tests.servers.plain import asking, gated, in_state, open_gate, opened_plain, stage, state_of
 
 PASSED_ON = ("PATH", "HOME", "LANG")
 TOLD = ("PREFECT_API_URL", "PREFECT_HOME", "DRAYAGE_LEDGER_URL", "DRAYAGE_HOME", "DRAYAGE_LEASE_SECONDS")
@@ -37,18 +40,27 @@ asyncio.run(main())
 """
 
 
-async def script(machine, folder: Path, *calls: tuple[str, dict[str, Any]]) -> list[list[str]]:
-    """Call flows in a process of its own. Returns name and message of each end."""
+async def started(machine, folder: Path, *calls: tuple[str, dict[str, Any]]) -> asyncio.subprocess.Process:
+    """Start a process that calls flows one after the other and prints name and message of each end."""
     env = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     env |= {name: machine.env[name] for name in TOLD if name in machine.env}
     env |= {"PYTHONPATH": str(Path(__file__).parents[2])}
-    process = await asyncio.create_subprocess_exec(
+    return await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", SCRIPT, json.dumps(calls)),
         env=env,
         cwd=folder,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
+
+
+async def script(machine, folder: Path, *calls: tuple[str, dict[str, Any]]) -> list[list[str]]:
+    """Call flows in a process of its own, to its end."""
+    return await answers_of(await started(machine, folder, *calls))
+
+
+async def answers_of(process: asyncio.subprocess.Process) -> list[list[str]]:
+    """Wait for what a script prints."""
     try:
         output, errors = await asyncio.wait_for(process.communicate(), 90)
     finally:
@@ -128,6 +140,56 @@ async def test_what_cannot_be_says_so_in_a_sentence(machine, tmp_path):
         ]
         assert await pipeline.here.ledger.promotions.list(project) == []
         assert await pipeline.here.ledger.verifications.list(project, "test") == []
+
+
+async def test_a_script_waits_for_its_turn_where_it_is(machine, tmp_path):
+    """While another promotion has the Stage the call does not return; afterwards it promotes."""
+    async with opened_plain(tmp_path, stage("test", steps=gated())) as pipeline:
+        first, second = await pipeline.push("1.0.0"), await pipeline.push("1.0.1")
+        busy = await ask_promotion(pipeline.here, Wish(pipeline.project, "test", "user:ann", first.alias))
+        await in_state(pipeline, busy, "Running")
+        process = await started(machine, tmp_path, promoting(pipeline, "test", freight=second.alias))
+        waiting = await pipeline.promotion(second, "test", 60)
+        await asyncio.sleep(3)
+        known = await pipeline.here.ledger.promotions.get(pipeline.project, waiting.name)
+        assert (known.phase, (await state_of(waiting))[0], process.returncode) == (Phase.PENDING, "Running", None)
+
+        open_gate(pipeline)
+        assert await answers_of(process) == [["Promoted", f"test runs {second.alias}"]]
+        assert (await pipeline.ended(busy)).finished_at <= (await pipeline.ended(waiting)).started_at
+
+
+async def test_a_killed_script_is_taken_over_by_the_stage(machine, tmp_path):
+    """The sweep starts the Stage's own deployment for what the script left, and says of its run that it crashed."""
+    async with opened_plain(tmp_path, stage("test", steps=gated())) as pipeline:
+        freight = await pipeline.push("1.0.0")
+        process = await started(machine, tmp_path, promoting(pipeline, "test", freight=freight.alias))
+        try:
+            left = await pipeline.promotion(freight, "test", 60)
+            await in_phase(pipeline, left, Phase.RUNNING)
+        finally:
+            process.kill()
+            await process.wait()
+
+        async def taken_over() -> bool:
+            await sweep()
+            now = await pipeline.here.ledger.promotions.get(pipeline.project, left.name)
+            return now.flow_run_id != left.flow_run_id
+
+        await until(taken_over, "another run", 60)
+        assert (await state_of(left))[0] == "Crashed"
+        open_gate(pipeline)
+        await pipeline.verified(freight, "test")
+        assert [each.name for each in await pipeline.here.ledger.promotions.list(pipeline.project)] == [left.name]
+
+
+async def in_phase(pipeline: Guestbook, record: PromotionRecord, phase: Phase) -> None:
+    """Wait until a Promotion is in a phase."""
+
+    async def there() -> bool:
+        return (await pipeline.here.ledger.promotions.get(pipeline.project, record.name)).phase is phase
+
+    await until(there, f"{record.name} {phase}", 30)
 
 
 @pytest.mark.parametrize("name", ["discover", "promote", "verify"])

@@ -24,6 +24,7 @@ from flows.recover import MOST_STARTS, judge, judge_lost, lost
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
+DEPLOYMENT = uuid4()
 
 
 def ago(seconds: float) -> datetime:
@@ -39,10 +40,10 @@ def promotion(phase: Phase = Phase.PENDING, created: float = 3600, lease: float 
     )
 
 
-def run(state=None, since: float = 3600, starts: int = 1) -> FlowRun:
-    """A flow run whose state has lasted `since` seconds."""
+def run(state=None, since: float = 3600, starts: int = 1, deployment=DEPLOYMENT) -> FlowRun:
+    """A flow run whose state has lasted `since` seconds; a script's has no deployment."""
     told = state.model_copy(update={"timestamp": ago(since)}) if state else None
-    return FlowRun(flow_id=uuid4(), state=told, run_count=starts)
+    return FlowRun(flow_id=uuid4(), state=told, run_count=starts, deployment_id=deployment)
 
 
 PENDING, RUNNING = Phase.PENDING, Phase.RUNNING
@@ -68,6 +69,9 @@ PENDING, RUNNING = Phase.PENDING, Phase.RUNNING
         pytest.param(promotion(RUNNING), run(Running()), "resume", id="handed over, but Prefect was not told"),
         pytest.param(promotion(RUNNING), run(Crashed(), 0), "resume", id="crashed"),
         pytest.param(promotion(), run(Crashed(), 0), "resume", id="crashed before it was started"),
+        pytest.param(promotion(RUNNING, lease=-1), run(Running(), deployment=None), "replace", id="a killed script"),
+        pytest.param(promotion(RUNNING, lease=1), run(Running(), deployment=None), "leave", id="a script at work"),
+        pytest.param(promotion(), run(Crashed(), 0, deployment=None), "replace", id="a crashed script"),
         pytest.param(promotion(), run(Crashed(), 0, MOST_STARTS), "fail", id="crashed again and again"),
         pytest.param(promotion(), run(Failed(), 0), "fail", id="failed"),
         pytest.param(promotion(RUNNING, lease=1), run(Completed(), 0), "fail", id="completed, the promotion open"),
@@ -117,6 +121,7 @@ def test_an_open_verification(started, lease, expected):
         pytest.param(run(Running(), 31), "resume", id="its run hangs"),
         pytest.param(run(Running(), 29), "leave", id="its run was just taken up again"),
         pytest.param(run(Crashed(), 0), "resume", id="its run crashed"),
+        pytest.param(run(Running(), 31, deployment=None), "replace", id="its script was killed"),
         pytest.param(run(Scheduled(), 3600), "leave", id="its run waits for a worker"),
         pytest.param(run(Pending(), 0), "leave", id="its run is about to begin"),
         pytest.param(run(Completed(), 0), "start", id="its run ended without it"),
