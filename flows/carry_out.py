@@ -31,6 +31,13 @@ from flows.world import World
 Json = dict[str, Any]
 Finish = Callable[[], Awaitable[StepRun]]
 
+INTERRUPTED = {
+    "cancel": "The promotion was cancelled.",
+    "shutdown": "The worker shut down; the next one goes on with this step.",
+    None: "The promotion was aborted, or another run took it over.",
+}
+"""Why a step was interrupted, by the reason why its run had to leave; None when only its lease was lost."""
+
 
 async def carry_out(here: World, record: PromotionRecord, run: CurrentRun) -> PromotionRecord:
     """Run the steps to their end and record how it went. The record must be Running and owned by this run.
@@ -102,9 +109,7 @@ async def _step(work: Finish) -> State[Any]:
     try:
         step = await work()
     except asyncio.CancelledError:
-        if stop_reason() is None:
-            raise
-        return Cancelled(message="The promotion was cancelled or its worker shut down.")
+        return Cancelled(message=INTERRUPTED[stop_reason()])
     if step.message:
         get_run_logger().info("%s %s: %s", step.alias, step.status, step.message)
     if step.status in (StepStatus.SUCCEEDED, StepStatus.SKIPPED):

@@ -9,7 +9,7 @@ from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Failed
+from prefect.states import Cancelled, Failed
 from ulid import ULID
 
 from blocks.errors import NotFound, Refused
@@ -135,5 +135,6 @@ def _final(record: PromotionRecord, alias: str) -> State[Any]:
     if record.phase is Phase.SUCCEEDED:
         return ended("Promoted", f"{record.stage} runs {alias}")
     if record.phase is Phase.ABORTED:
-        return ended("Aborted", record.message or f"the promotion of {alias} was aborted")
+        # Cancelled, because Prefect lets a run that is asked to stop end in no other state.
+        return Cancelled(name="Aborted", message=record.message or f"the promotion of {alias} was aborted")
     return Failed(name=record.phase.value, message=f"{record.stage} did not take {alias}: {record.message}")

@@ -26,6 +26,7 @@ from flows.world import opened_world
 from tests.servers.doomed_worker import Nursery, Order, alive, end
 from tests.servers.guestbook import Guestbook, only_test, opened_guestbook, until
 from tests.servers.prefect_runs import Run, runs_of
+from tests.servers.waiting import ONE_COMMIT, commits_of
 
 STEPS = ["clone", "clear", "set-image", "copy", "commit", "push", "sync", "wait"]
 POLLING = ("sync", "wait")
@@ -183,7 +184,7 @@ class Life:
         told, ledger = self.told, guestbook.here.ledger
         told.promotion = await ledger.promotions.get(guestbook.project, record.name)
         told.steps = await ledger.promotions.steps(guestbook.project, record.name)
-        told.commits = [each for each in await guestbook.commits("stage/test") if record.name in each]
+        told.commits = await commits_of(guestbook, record)
         told.head = await head(self.folder / "sandbox" / "git" / "guestbook.git", "stage/test")
         told.verifications = await ledger.verifications.list(guestbook.project, "test")
         told.runs = await runs_of(guestbook.project)
@@ -215,8 +216,7 @@ def test_the_next_worker_finishes(told: dict[str, Told], chain: Chain):
     seen = whole(told, chain)
     assert seen.promotion
     assert (seen.promotion.phase, seen.promotion.message) == (Phase.SUCCEEDED, "")
-    made = [message.partition("\n")[0] for message in seen.commits]
-    assert made == ["Updated ./src/env/test/deployment.yaml", "Initial commit"]
+    assert seen.commits == ONE_COMMIT
     assert [each.phase for each in seen.verifications] == [VerificationPhase.SUCCESSFUL]
 
 

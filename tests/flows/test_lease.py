@@ -16,7 +16,7 @@ from flows.start import stage_deployment
 from flows.sweep import sweep
 from tests.servers.doomed_worker import Nursery, Order, alive, end
 from tests.servers.guestbook import only_test, opened_guestbook, until
-from tests.servers.waiting import nothing_runs
+from tests.servers.waiting import ONE_COMMIT, commits_of, nothing_runs
 
 SECONDS = 0.15
 
@@ -208,5 +208,5 @@ async def test_a_frozen_worker_wakes_up_too_late(machine: Machine, tmp_path: Pat
         assert await ledger.steps(record.project, record.name) == steps
         assert ended and ended.phase is Phase.SUCCEEDED
         assert await guestbook.run_state(record) == "Promoted"
-        assert len([each for each in await guestbook.commits("stage/test") if record.name in each]) == 1
+        assert await commits_of(guestbook, record) == ONE_COMMIT
         await nothing_runs(guestbook)

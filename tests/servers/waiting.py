@@ -47,3 +47,12 @@ def git_processes(guestbook: Guestbook) -> list[str]:
             if Path(words[0]).name.startswith("git") and any(guestbook.sandbox.host in word for word in words):
                 found.append(" ".join(words))
     return found
+
+
+async def commits_of(guestbook: Guestbook, record: PromotionRecord, branch: str = "stage/test") -> list[str]:
+    """The first lines of the commits that a promotion made, newest first."""
+    return [each.partition("\n")[0] for each in await guestbook.commits(branch) if record.name in each]
+
+
+ONE_COMMIT = ["Updated ./src/env/test/deployment.yaml", "Initial commit"]
+"""What the first promotion to the Stage `test` commits: the branch, once, and its change, once."""
