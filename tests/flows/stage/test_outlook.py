@@ -65,11 +65,11 @@ async def test_a_failure_of_long_ago_still_counts(ledger):
 async def test_old_freight_is_looked_at_when_it_is_named_or_somewhere(ledger):
     """The newest, those that Stages run, and those asked for; a rollback to old Freight finds where it stands."""
     old, running = found(0), found(1)
-    for freight, name in ((old, "test.1"), (running, "test.2")):
-        await ledger.promotions.create(PromotionRecord("p", name, "test", freight.name, "w", "user:ann", NOON))
-        await ledger.promotions.start("p", name, "me", NOON, {"w": freight.name}, NOON)
+    for each, name in ((old, "test.1"), (running, "test.2")):
+        await ledger.promotions.create(PromotionRecord("p", name, "test", each.name, "w", "user:ann", NOON))
+        await ledger.promotions.start("p", name, "me", NOON, {"w": each.name}, NOON)
         await ledger.promotions.finish("p", name, "me", Phase.SUCCEEDED, "", NOON)
-        await ledger.stages.mark_verified("p", "test", {"w": freight.name}, "user:ann", "", NOON)
+        await ledger.stages.mark_verified("p", "test", {"w": each.name}, "user:ann", "", NOON)
 
     outlook = await read_outlook(ledger, "p")
     assert len(outlook.freight) == FREIGHT + 1
