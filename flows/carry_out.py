@@ -144,7 +144,8 @@ async def _scope(here: World, record: PromotionRecord, surroundings: Surrounding
         origin=record.origin,
         actor=record.actor,
     )
-    return Scope(context, record.vars, freight_functions(**artifacts) | data_functions(data))
+    functions = freight_functions(**artifacts) | data_functions(data)
+    return Scope(context, record.vars, functions, data.secret_texts)
 
 
 async def _interrupted(here: World, record: PromotionRecord, run: CurrentRun, workplace: Workplace) -> None:

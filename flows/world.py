@@ -59,7 +59,12 @@ class World:
         async def find(cred_type: str, repo_url: str) -> Credentials | None:
             known = [block for block in await self.secrets(project) if isinstance(block, RepositoryCredentials)]
             chosen = choose_credentials(known, cred_type, repo_url)
-            log.debug("%s %s is opened with %s", cred_type, repo_url, chosen.name if chosen else "no credentials")
+            log.debug(
+                "%s %s is opened with %s",
+                cred_type,
+                NORMALIZE[cred_type](repo_url),
+                chosen.name if chosen else "no credentials",
+            )
             return chosen
 
         return find

@@ -120,9 +120,18 @@ def _scheme(url: str, allow_file: bool) -> str:
     if scheme not in allowed:
         shown = USERINFO.sub("***@", url)
         raise Invalid(f"repository {shown!r} is reached by {scheme or 'nothing known'}; allowed: {', '.join(allowed)}")
+    if "://" in url and not _port_is_a_number(url):  # the rest of a password with '/' in it would be shown as a path
+        raise Invalid(f"a repository URL that begins {scheme}:// has no number as its port: keep passwords in a Secret")
     if scheme in ("http", "https") and not urlsplit(url).hostname:
         raise Invalid(f"repository {url!r} names no host")
     return scheme
+
+
+def _port_is_a_number(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 def _without_password(url: str, scheme: str) -> tuple[str, Credentials | None]:

@@ -7,7 +7,7 @@ next step. What is finished is never run again; what was started is attempted ag
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from flows.promotion.environment import Scope, condition, configured
 from flows.promotion.result import StepResult
 from flows.promotion.rules import Attempted, Limits
 from flows.promotion.steps import STEPS
+from flows.redaction import redacted
 
 Json = dict[str, Any]
 
@@ -150,6 +151,7 @@ class _Driver:
             return _Hung() if clock.expired() else error
 
     async def _saved(self, run: StepRun) -> StepRun:
+        run = replace(run, message=redacted(run.message, self.scope.secrets))
         await self.save(run)
         return run
 

@@ -56,6 +56,13 @@ class Preloaded:
         """A Secret's data."""
         return (self.shared_secrets if shared else self.secrets).get(name, {})
 
+    @property
+    def secret_texts(self) -> list[str]:
+        """Every value of every Secret."""
+        return [
+            text for each in (self.secrets, self.shared_secrets) for data in each.values() for text in data.values()
+        ]
+
     def freight_metadata(self, name: str) -> Mapping[str, Any]:
         """A Freight's metadata."""
         return self.freight.get(name, {})
@@ -79,11 +86,15 @@ def data_functions(data: Data) -> dict[str, Callable[..., Any]]:
 
 @dataclass(frozen=True)
 class Scope:
-    """What all steps of one Promotion share: `ctx`, the frozen variables, Freight and data functions."""
+    """What all steps of one Promotion share: `ctx`, the frozen variables, Freight and data functions.
+
+    `secrets` are texts that no message of a step may show.
+    """
 
     context: Json
     vars: Sequence[Json] = ()
     functions: Functions = field(default_factory=dict, repr=False)
+    secrets: Sequence[str] = field(default=(), repr=False)
 
 
 def promotion_context(

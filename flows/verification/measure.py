@@ -12,6 +12,7 @@ from typing import Any
 from blocks.errors import DrayageError
 from blocks.records import Sample
 from flows.expression.conditions import judge
+from flows.redaction import redacted
 from flows.verification.combine import Planned
 from flows.verification.judge import Done, assessed, next_measurement, overall
 from flows.verification.model import Metric
@@ -123,9 +124,7 @@ class _Run:
         return [result.written() for result in self._results.values()]
 
     def _redacted(self, text: str) -> str:
-        for secret in self._around.secrets:
-            text = text.replace(secret, "*****")
-        return text
+        return redacted(text, self._around.secrets)
 
 
 def shown(value: Any) -> str:

@@ -320,6 +320,7 @@ async def test_many_small_downloads_are_put_together(server, mirrors, monkeypatc
         pytest.param("file:///etc", "allowed: http, https, ssh", id="file"),
         pytest.param("git://host/x", "allowed: http, https, ssh", id="git-protocol"),
         pytest.param("https:///x", "names no host", id="no-host"),
+        pytest.param("http://u:pass/word@host/x", "no number as its port", id="password-cut-in-two"),
     ],
 )
 async def test_only_known_transports_are_used(mirrors, url, sentence):
