@@ -83,9 +83,8 @@ class Demo:
         running = [each.started.pid for each in self._processes() if each.started]
         (self._home / "kept.json").write_text(json.dumps(running))
         print(f"left running: Prefect UI {self._machine.url}; end it with 'drayage demo --stop'")
-        print(f"  export PREFECT_API_URL={self._machine.url}/api DRAYAGE_HOME={self._home}")
-        if self._machine.postgres:
-            print(f"  export DRAYAGE_LEDGER_URL=\"$(cat '{self._machine.ledger_file}')\"")
+        for line in self._machine.exports():
+            print(f"  {line}")
 
     def _processes(self) -> list[Process]:
         return [each for each in (self._machine.worker, self._machine.server, self._sandbox) if each]

@@ -19,8 +19,8 @@ from blocks.argocd_block import ArgoCDConnection
 from blocks.errors import DrayageError, Refused
 from blocks.ledger.records import FreightRecord
 from deployments.apply import apply
-from deployments.fail import fail
 from deployments.demo_table import print_links, stage_table
+from deployments.fail import fail
 from deployments.requests import ask_refresh, decide, wait_for_refresh
 from deployments.sandbox.images import push_image
 from flows.freight.describe import versions

@@ -1,6 +1,7 @@
 """Everything on one machine: PostgreSQL, the Prefect server, the worker. What `drayage up` and `drayage demo` run."""
 
 import asyncio
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -42,6 +43,13 @@ class Machine:
     def ledger_file(self) -> Path:
         """Where the ledger's URL is kept for other terminals, readable by this user only."""
         return self.home / "ledger.url"
+
+    def exports(self) -> list[str]:
+        """What another terminal must be told, as lines for a shell; no password is among them."""
+        lines = [f"export PREFECT_API_URL={self.url}/api DRAYAGE_HOME={shlex.quote(str(self.home))}"]
+        if self.postgres:
+            lines.append(f'export DRAYAGE_LEDGER_URL="$(cat {shlex.quote(str(self.ledger_file))})"')
+        return lines
 
     async def start(self) -> None:
         """Start all and register what exists once. Raises Unreachable with a log's end when something does not come."""

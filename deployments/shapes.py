@@ -1,5 +1,6 @@
 """What is in the ledger as Kargo's objects: `metadata`, `spec`, `status` with Kargo's field names."""
 
+import hashlib
 from datetime import datetime
 from typing import Any
 
@@ -54,19 +55,16 @@ def stage(outlook: Outlook, record: Definition, verification: VerificationRecord
     promotions = sorted(outlook.promotions.get(name, []), key=lambda each: each.name, reverse=True)
     running = next((each for each in promotions if each.phase == "Running"), None)
     last = next((each for each in promotions if each.phase.terminal), None)
-    items = {
-        f"Warehouse/{origin}": freight(outlook.freight[visit.freight])
-        for origin, visit in visits.items()
-        if visit.freight in outlook.freight
-    }
-    summary = ", ".join(each["alias"] for each in items.values())
-    history = [{"items": items, **({"verificationHistory": [_verification(verification)]} if verification else {})}]
+    held = [outlook.freight[visit.freight] for visit in visits.values() if visit.freight in outlook.freight]
+    history = _collection({each.origin: _freight_reference(each) for each in held})
+    if verification:
+        history["verificationHistory"] = [_verification(verification)]
     return definition(
         record,
         _filled(
             {
-                "freightSummary": summary,
-                "freightHistory": history if items else None,
+                "freightSummary": ", ".join(each.alias for each in held),
+                "freightHistory": [history] if held else None,
                 "autoPromotionEnabled": outlook.pipeline.auto(name),
                 "currentPromotion": _reference(running) if running else None,
                 "lastPromotion": _reference(last) if last else None,
@@ -93,7 +91,7 @@ def freight(record: FreightRecord, standing: Standing | None = None) -> Json:
             "labels": {"kargo.akuity.io/alias": record.alias},
         },
         "alias": record.alias,
-        "origin": {"kind": "Warehouse", "name": record.origin},
+        "origin": _origin(record.origin),
         "discoveredAt": _time(record.discovered_at),
         **{key: value for key, value in record.content.items() if value},
     }
@@ -118,7 +116,8 @@ def promotion(record: PromotionRecord, steps: list[StepRun] | None = None) -> Js
             {
                 "phase": record.phase.value,
                 "message": record.message,
-                "freightCollection": record.collection or None,
+                "freight": {"name": record.freight},
+                "freightCollection": _promoted(record),
                 "startedAt": _time(record.started_at),
                 "finishedAt": _time(record.finished_at),
                 "stepExecutionMetadata": [_step(each) for each in steps] if steps is not None else None,
@@ -193,6 +192,27 @@ def _step(run: StepRun) -> Json:
             "continueOnError": run.continue_on_error or None,
         }
     )
+
+
+def _freight_reference(record: FreightRecord) -> Json:
+    contents = {key: value for key, value in record.content.items() if value}
+    return {"name": record.name, "origin": _origin(record.origin), **contents}
+
+
+def _promoted(record: PromotionRecord) -> Json | None:
+    items = {origin: {"name": name, "origin": _origin(origin)} for origin, name in record.collection.items()}
+    return _collection(items) if items else None
+
+
+def _collection(references: dict[str, Json]) -> Json:
+    """Several Freight that a Stage holds together, under the id Kargo gives them (Kargo §4: FreightCollection)."""
+    names = ",".join(sorted(each["name"] for each in references.values()))
+    items = {f"Warehouse/{origin}": each for origin, each in references.items()}
+    return {"id": hashlib.sha1(names.encode(), usedforsecurity=False).hexdigest(), "items": items}
+
+
+def _origin(name: str) -> Json:
+    return {"kind": "Warehouse", "name": name}
 
 
 def _reference(record: PromotionRecord) -> Json:

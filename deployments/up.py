@@ -30,7 +30,6 @@ async def _start_and_watch(machine: Machine) -> None:
     await machine.start()
     print(f"Prefect UI   {machine.url}", flush=True)
     print("other terminals need:", flush=True)
-    print(f"  export PREFECT_API_URL={machine.url}/api DRAYAGE_HOME={machine.home}", flush=True)
-    if machine.postgres:
-        print(f"  export DRAYAGE_LEDGER_URL=\"$(cat '{machine.ledger_file}')\"", flush=True)
+    for line in machine.exports():
+        print(f"  {line}", flush=True)
     await machine.watch()
