@@ -14,6 +14,7 @@ from pathlib import Path
 
 from blocks.errors import Unreachable
 from deployments.machine import Machine
+from deployments.postgres import EmbeddedPostgres
 from deployments.processes import Process, free_port
 
 EXAMPLE = Path(__file__).parent / "examples" / "guestbook"
@@ -26,6 +27,7 @@ USER = "drayage"
 def run_demo(home: Path, *, keep: bool = False) -> int:
     """Run the demo. Returns 0 when everything was seen to happen, 1 otherwise."""
     stop_kept(home)
+    EmbeddedPostgres(home / "postgres").remove()
     shutil.rmtree(home, ignore_errors=True)
     began = time.monotonic()
     demo = Demo(home)

@@ -51,8 +51,11 @@ class EmbeddedPostgres:
         self._durable = durable
         self._runner = runner()
         self._home = self._root / "server"  # a folder of its own: whoever runs the server may write to it
+        self._secret = self._root / "password"
         if self._runner and not reachable(self._root):
-            self._home = SHARED_HOME / hashlib.sha256(str(self._root).encode()).hexdigest()[:12]
+            name = hashlib.sha256(str(self._root).encode()).hexdigest()[:12]
+            self._home = SHARED_HOME / name
+            self._secret = SHARED_HOME / f"{name}.password"  # it must live as long as the data it opens
         self._data = self._home / "data"
         self._programs = Programs(self._home, self._runner)
 
@@ -81,13 +84,19 @@ class EmbeddedPostgres:
 
     def stop(self) -> None:
         """Stop the server, breaking its connections; nothing happens when it does not run."""
-        if not self._root.exists():
+        if not self._root.exists() and not self._secret.exists():
             return
         with self._sentence(), self._alone():
             for mode in ("fast", "immediate"):
                 if self._port() is None:
                     return
                 self._programs.run("pg_ctl", "-D", str(self._data), "-m", mode, "-w", "-t", "30", "stop", check=False)
+
+    def remove(self) -> None:
+        """Stop the server and delete its data, wherever they are."""
+        self.stop()
+        shutil.rmtree(self._home, ignore_errors=True)
+        self._secret.unlink(missing_ok=True)
 
     def _initialise(self) -> None:
         fresh, words = self._home / "data.new", self._home / "initial-password"
@@ -155,7 +164,7 @@ class EmbeddedPostgres:
             (self._data / "postmaster.pid").unlink(missing_ok=True)
 
     def _password(self) -> str:
-        return (self._root / "password").read_text()
+        return self._secret.read_text()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -166,8 +175,8 @@ class EmbeddedPostgres:
             os.chown(self._home, self._runner.pw_uid, self._runner.pw_gid)
         with (self._root / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            if not (self._root / "password").exists():
-                write_private(self._root / "password", secrets.token_urlsafe(24), None)
+            if not self._secret.exists():
+                write_private(self._secret, secrets.token_urlsafe(24), None)
             yield
 
     @contextmanager

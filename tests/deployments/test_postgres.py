@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -166,17 +167,21 @@ def test_a_folder_that_cannot_be_made_is_said_in_a_sentence(tmp_path):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's folders are closed to the server's user")
 def test_root_keeps_data_elsewhere_when_its_folder_is_closed(tmp_path, monkeypatch):
-    """Root's closed folder holds the password only; data are where the server's user reaches them."""
+    """Data are where the server's user reaches them, with their password, and outlive the closed folder."""
     with reachable_folder() as shared:
         monkeypatch.setattr(postgres, "SHARED_HOME", shared)
         tmp_path.chmod(0o700)
         server = EmbeddedPostgres(tmp_path / "postgres", durable=False)
         try:
             assert ask(server.start(), "SELECT 1") == 1
-        finally:
+            assert [path.name for path in (tmp_path / "postgres").iterdir()] == ["lock"]
             server.stop()
+            shutil.rmtree(tmp_path / "postgres")
+            assert ask(server.start(), "SELECT 1") == 1
+        finally:
+            server.remove()
 
-        assert sorted(path.name for path in (tmp_path / "postgres").iterdir()) == ["lock", "password"]
+        assert not list(shared.iterdir())
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root starts programs that another user must reach")
