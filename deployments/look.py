@@ -109,7 +109,7 @@ def row(kind: str, shape: Json) -> tuple[str, ...]:
             last = (status.get("lastPromotion") or {}).get("status") or {}
             versions = "; ".join(one_line(each) for each in items)
             auto = "on" if status.get("autoPromotionEnabled") else "off"
-            return name, status.get("freightSummary", ""), versions, auto, last.get("phase", "")
+            return name, ", ".join(each["alias"] for each in items), versions, auto, last.get("phase", "")
         case "Freight":
             verified = ", ".join(status.get("verifiedIn") or {})
             return name[:7], shape["alias"], shape["origin"]["name"], one_line(shape), verified, shape["discoveredAt"]

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from ulid import ULID
 
 from blocks.errors import Invalid, NotFound, Refused, Unreachable
 from blocks.ledger.records import Phase, PromotionRecord, WarehouseStatus
-from flows.promotion.admission import Declined, Wish, admit
+from flows.promotion.admission import Declined, Wish, admit, check_wish
 from flows.publish import tell
 from flows.stage.graph import downstream
 from flows.stage.pipeline import read_pipeline
@@ -36,13 +36,21 @@ async def ask_promotion(here: World, wish: Wish) -> PromotionRecord:
     return await here.ledger.promotions.attach_run(record.project, record.name, str(run.id))
 
 
+async def ask_promotions(here: World, wishes: Sequence[Wish]) -> list[PromotionRecord]:
+    """Create several Promotions and start them; when one may not be, none is made (Kargo: downstream promotion)."""
+    for wish in wishes:
+        await check_wish(here.ledger, wish, datetime.now(UTC))
+    return [await ask_promotion(here, wish) for wish in wishes]
+
+
 async def stages_below(here: World, project: str, stage: str) -> list[str]:
     """The Stages directly downstream of one (Kargo: `--downstream-from`). Raises NotFound when there is none."""
     pipeline = await read_pipeline(here.ledger, project)
     pipeline.stage(stage)
-    found = downstream({name: each.spec for name, each in pipeline.stages.items()}, stage)
+    specs = {name: each.spec for name, each in pipeline.stages.items()}
+    found = [name for name in downstream(specs, stage) if not pipeline.stages[name].control_flow]
     if not found:
-        raise NotFound(f"no Stage of project {project!r} is downstream of {stage!r}")
+        raise NotFound(f"no Stage of project {project!r} with promotion steps is downstream of {stage!r}")
     return found
 
 

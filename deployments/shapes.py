@@ -56,14 +56,14 @@ def stage(outlook: Outlook, record: Definition, verification: VerificationRecord
     running = next((each for each in promotions if each.phase == "Running"), None)
     last = next((each for each in promotions if each.phase.terminal), None)
     held = [outlook.freight[visit.freight] for visit in visits.values() if visit.freight in outlook.freight]
-    history = _collection({each.origin: _freight_reference(each) for each in held})
+    history = _collection({each.origin: _freight_reference(each) | {"alias": each.alias} for each in held})
     if verification:
         history["verificationHistory"] = [_verification(verification)]
     return definition(
         record,
         _filled(
             {
-                "freightSummary": ", ".join(each.alias for each in held),
+                "freightSummary": _summary(outlook, name, [each.name for each in held]),
                 "freightHistory": [history] if held else None,
                 "autoPromotionEnabled": outlook.pipeline.auto(name),
                 "currentPromotion": _reference(running) if running else None,
@@ -77,6 +77,12 @@ def stage(outlook: Outlook, record: Definition, verification: VerificationRecord
             }
         ),
     )
+
+
+def _summary(outlook: Outlook, stage: str, held: list[str]) -> str:
+    """Kargo's: the Freight's name, or how many of several requests are fulfilled."""
+    wanted = len(outlook.pipeline.stage(stage).spec.requested_freight)
+    return (held[0] if held else "") if wanted == 1 else f"{len(held)}/{wanted} Fulfilled"
 
 
 def freight(record: FreightRecord, standing: Standing | None = None) -> Json:

@@ -21,7 +21,7 @@ def evaluate(
         value = _value(expression, _variables(env) if env else {})
     except DrayageError as error:
         fail(str(error))
-    print(json.dumps(value, ensure_ascii=False, default=str))
+    print(_shown(value))
     print(f"type: {_type(value)}")
 
 
@@ -33,6 +33,13 @@ def _value(expression: str, variables: dict[str, Any]) -> Any:
     if "${{" in expression or "${%" in expression:
         return render(expression, variables)
     return evaluate_expression(expression, {**FUNCTIONS, **variables})
+
+
+def _shown(value: Any) -> str:
+    """Show a value as Kargo would put it into text: whole numbers without a fraction."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+        return str(int(value))
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _variables(path: Path) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def promote(
     if warehouse and downstream_from:
         raise typer.BadParameter("--warehouse goes with --stage only")
     from deployments.command import run_command
-    from deployments.requests import ask_promotion, stages_below, wait_for_promotion
+    from deployments.requests import ask_promotions, stages_below, wait_for_promotion
     from deployments.shapes import promotion as shape
     from flows.current_run import operating_user
     from flows.promotion.admission import Wish
@@ -44,7 +44,7 @@ def promote(
         stages = [stage] if stage else await stages_below(here, project, downstream_from)
         actor, wanted = operating_user(), freight or freight_alias
         wishes = [Wish(project, each, actor, wanted, warehouse, reason) for each in stages]
-        records = [await ask_promotion(here, wish) for wish in wishes]
+        records = await ask_promotions(here, wishes)
         return [await wait_for_promotion(here, project, each.name, _say) for each in records] if wait else records
 
     records = run_command(work)

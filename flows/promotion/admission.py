@@ -46,11 +46,7 @@ async def admit(ledger: Ledger, wish: Wish, now: datetime, ulid: str) -> Promoti
     """
     if wish.flow_run_id and (known := await ledger.promotions.by_flow_run(wish.flow_run_id)):
         return known
-    outlook = await read_outlook(ledger, wish.project)
-    stage = outlook.pipeline.stage(wish.stage)
-    if stage.control_flow:
-        raise Refused(f"Stage {stage.name!r} has no promotion steps: it only passes Freight on downstream")
-    freight = await _freight(ledger, outlook, stage, wish, now)
+    outlook, stage, freight = await examine(ledger, wish, now)
     if wish.automatic and (sentence := _unwanted(outlook, stage, freight, now)):
         return Declined(sentence)
     _check_available(outlook, stage, freight, await _standing(ledger, outlook, freight), now)
@@ -58,6 +54,21 @@ async def admit(ledger: Ledger, wish: Wish, now: datetime, ulid: str) -> Promoti
     if wish.automatic and record.flow_run_id != wish.flow_run_id:
         return Declined(f"{freight.alias} is already on its way to {stage.name!r} (Promotion {record.name})")
     return record
+
+
+async def examine(ledger: Ledger, wish: Wish, now: datetime) -> tuple[Outlook, StageDefinition, FreightRecord]:
+    """Find what a wish is about. Raises NotFound for an unknown Stage or Freight, Refused for one without steps."""
+    outlook = await read_outlook(ledger, wish.project)
+    stage = outlook.pipeline.stage(wish.stage)
+    if stage.control_flow:
+        raise Refused(f"Stage {stage.name!r} has no promotion steps: it only passes Freight on downstream")
+    return outlook, stage, await _freight(ledger, outlook, stage, wish, now)
+
+
+async def check_wish(ledger: Ledger, wish: Wish, now: datetime) -> None:
+    """Raise what `admit` would raise, and create nothing."""
+    outlook, stage, freight = await examine(ledger, wish, now)
+    _check_available(outlook, stage, freight, await _standing(ledger, outlook, freight), now)
 
 
 def check_entry(outlook: Outlook, stage: StageDefinition, freight: FreightRecord, now: datetime) -> str:

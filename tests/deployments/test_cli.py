@@ -95,7 +95,7 @@ async def test_get_shows_what_there_is(small: Small):
 
     one = YAML(typ="safe").load((await done("get", "stage", "test", *p, "-o", "yaml")).out)
     assert (one["kind"], one["metadata"]["namespace"]) == ("Stage", small.project)
-    assert one["status"]["freightSummary"] == freight.alias
+    assert one["status"]["freightSummary"] == freight.name
 
     assert (await done("get", "freight", freight.alias, *p, "-o", "json")).json["metadata"]["name"] == freight.name
     missing = await drayage("get", "stage", "nobody", *p)
@@ -216,7 +216,7 @@ async def test_settings_that_are_wrong_are_named(machine: Machine, tmp_path: Pat
         pytest.param(["1 + 1"], "2\ntype: int\n", id="expression"),
         pytest.param(["vars.image + ':' + string(n)", "ENV"], '"a:2"\ntype: string\n', id="environment"),
         pytest.param(["tag ${{ n }}", "ENV"], '"tag 2"\ntype: string\n', id="template"),
-        pytest.param(["${{ n }}", "ENV"], "2.0\ntype: float64\n", id="template-of-one-value"),
+        pytest.param(["${{ n }}", "ENV"], "2\ntype: float64\n", id="template-of-one-value"),
         pytest.param(["[1, nil, {a: 2.5}]"], '[1, null, {"a": 2.5}]\ntype: array\n', id="values"),
         pytest.param(["quote('ü')"], None, id="unicode"),
     ],

@@ -164,10 +164,11 @@ def test_a_stage_shows_what_it_runs_and_what_runs_in_it():
     verification = VerificationRecord(
         "shop", "test", "v1", {"app": FREIGHT.name}, PROMOTION.name, "user:ann", NOON, VerificationPhase.FAILED, "bad"
     )
-    reference = {"name": FREIGHT.name, "origin": {"kind": "Warehouse", "name": "app"}, "images": [IMAGE]}
+    origin = {"kind": "Warehouse", "name": "app"}
+    reference = {"name": FREIGHT.name, "alias": "happy-otter", "origin": origin, "images": [IMAGE]}
     checked = {"id": "v1", "actor": "user:ann", "phase": "Failed", "message": "bad", "startTime": TEXT}
     assert shapes.stage(outlook, record, verification)["status"] == {
-        "freightSummary": "happy-otter",
+        "freightSummary": FREIGHT.name,
         "freightHistory": [{"id": COLLECTION, "items": {"Warehouse/app": reference}, "verificationHistory": [checked]}],
         "autoPromotionEnabled": False,
         "currentPromotion": {
