@@ -18,6 +18,9 @@ STUCK_AFTER = timedelta(seconds=300)
 """How long a run may stay Pending; the worker begins it within seconds."""
 
 
+WATCH = "drayage crash watch"
+
+
 def promotes(project: str, stage: str, deployment_id: UUID, enabled: bool) -> AutomationCore:
     """Build the automation that runs a Stage's deployment when Freight becomes available to it."""
     return AutomationCore(
@@ -45,40 +48,22 @@ def promotes(project: str, stage: str, deployment_id: UUID, enabled: bool) -> Au
 def crash_watch(sweep_deployment: UUID) -> list[AutomationCore]:
     """Build the automations that notice what nobody else does; the sweep then puts it right."""
     return [
-        AutomationCore(
-            name="drayage crash watch: dead heartbeat",
-            description="Marks a run Crashed whose worker sent no heartbeat; the sweep lets another go on with it.",
-            tags=["drayage"],
-            trigger=EventTrigger(
-                after={"prefect.flow-run.heartbeat"},
-                expect={"prefect.flow-run.*"},
-                match={"prefect.resource.id": "prefect.flow-run.*"},
-                match_related={"prefect.resource.id": "prefect.tag.drayage", "prefect.resource.role": "tag"},
-                for_each={"prefect.resource.id"},
-                posture=Posture.Proactive,
-                threshold=1,
-                within=DEAD_AFTER,
-            ),
-            actions=[ChangeFlowRunState(state=StateType.CRASHED, message="No heartbeat: the worker seems dead.")],
+        _silence(
+            "dead heartbeat",
+            "Marks a run Crashed whose worker sent no heartbeat; the sweep lets another go on with it.",
+            "heartbeat",
+            DEAD_AFTER,
+            "No heartbeat: the worker seems dead.",
+        ),
+        _silence(
+            "stuck pending",
+            "Marks a run Crashed that a worker took and never began; the sweep starts it again.",
+            "Pending",
+            STUCK_AFTER,
+            "Pending for too long: no worker began it.",
         ),
         AutomationCore(
-            name="drayage crash watch: stuck pending",
-            description="Marks a run Crashed that a worker took and never began; the sweep starts it again.",
-            tags=["drayage"],
-            trigger=EventTrigger(
-                after={"prefect.flow-run.Pending"},
-                expect={"prefect.flow-run.*"},
-                match={"prefect.resource.id": "prefect.flow-run.*"},
-                match_related={"prefect.resource.id": "prefect.tag.drayage", "prefect.resource.role": "tag"},
-                for_each={"prefect.resource.id"},
-                posture=Posture.Proactive,
-                threshold=1,
-                within=STUCK_AFTER,
-            ),
-            actions=[ChangeFlowRunState(state=StateType.CRASHED, message="Pending for too long: no worker began it.")],
-        ),
-        AutomationCore(
-            name="drayage crash watch: failed action",
+            name=f"{WATCH}: failed action",
             description="Sweeps when an automation's action failed, because Prefect does not try it again.",
             tags=["drayage"],
             trigger=EventTrigger(
@@ -90,6 +75,26 @@ def crash_watch(sweep_deployment: UUID) -> list[AutomationCore]:
             actions=[RunDeployment(source="selected", deployment_id=sweep_deployment)],
         ),
     ]
+
+
+def _silence(name: str, description: str, after: str, within: timedelta, message: str) -> AutomationCore:
+    """Mark a run of ours Crashed when nothing is heard of it for so long after an event."""
+    return AutomationCore(
+        name=f"{WATCH}: {name}",
+        description=description,
+        tags=["drayage"],
+        trigger=EventTrigger(
+            after={f"prefect.flow-run.{after}"},
+            expect={"prefect.flow-run.*"},
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            match_related={"prefect.resource.id": "prefect.tag.drayage", "prefect.resource.role": "tag"},
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=within,
+        ),
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, message=message)],
+    )
 
 
 async def reconcile(client: PrefectClient, wanted: AutomationCore) -> str:
