@@ -1,7 +1,8 @@
 # The four things a developer types. Needs Python >= 3.11, git and make; all else goes into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-UV_CACHE ?= $(CURDIR)/.cache/uv
+# Most tests wait for servers, so two processes of tests suit two cores.
+WORKERS ?= 2
 
 .PHONY: env lock check test demo clean
 
@@ -25,7 +26,7 @@ check: env
 
 test: env
 	$(BIN)/python -m tests.components
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 demo: env
 	$(BIN)/drayage demo $(if $(KEEP),--keep)
