@@ -3,11 +3,12 @@
 import sqlite3
 
 import sqlalchemy.exc as exc
+from asyncpg import PostgresError
 
 from blocks.errors import Conflict, DrayageError, NotFound, Unauthorized, Unavailable, Unreachable
 
-FAILURES = (exc.SQLAlchemyError, sqlite3.Error, OSError, TimeoutError)
-"""What the drivers raise."""
+FAILURES = (exc.SQLAlchemyError, PostgresError, sqlite3.Error, OSError, TimeoutError)
+"""What the drivers raise; while connecting SQLAlchemy hands PostgreSQL's errors on as they are."""
 
 _BY_STATE: dict[str, tuple[type[DrayageError], str]] = {
     "40001": (Conflict, "another transaction changed the same rows; try again"),
@@ -29,6 +30,8 @@ def translate(error: BaseException, where: str) -> DrayageError | None:
     """
     if isinstance(error, exc.DBAPIError):
         return _of_driver(error, where)
+    if isinstance(error, PostgresError):
+        return _of_state(error, where)
     if isinstance(error, sqlite3.Error):
         return _of_sqlite(str(error), where)
     if isinstance(error, exc.TimeoutError):
@@ -39,13 +42,23 @@ def translate(error: BaseException, where: str) -> DrayageError | None:
 
 
 def _of_driver(error: exc.DBAPIError, where: str) -> DrayageError | None:
-    state = str(getattr(error.orig, "sqlstate", None) or "")
+    if known := _of_state(error.orig, where):
+        return known
+    if error.connection_invalidated or isinstance(error, exc.InterfaceError):
+        return _broken(where)
+    return _of_sqlite(str(error.orig), where)
+
+
+def _of_state(error: BaseException | None, where: str) -> DrayageError | None:
+    state = str(getattr(error, "sqlstate", None) or "")
     if state in _BY_STATE:
         kind, sentence = _BY_STATE[state]
         return kind(f"asked {where}; {sentence}")
-    if error.connection_invalidated or state.startswith(("08", "57P")) or isinstance(error, exc.InterfaceError):
-        return Unreachable(f"asked {where}; the connection broke; check that it runs and try again")
-    return _of_sqlite(str(error.orig), where)
+    return _broken(where) if state.startswith(("08", "57P")) else None
+
+
+def _broken(where: str) -> DrayageError:
+    return Unreachable(f"asked {where}; the connection broke; check that it runs and try again")
 
 
 def _of_sqlite(text: str, where: str) -> DrayageError | None:
