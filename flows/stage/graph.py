@@ -31,12 +31,6 @@ def in_order(stages: Stages) -> list[str]:
     return done
 
 
-def unknown_upstreams(stages: Stages) -> dict[str, list[str]]:
-    """By Stage, the upstream Stages that do not exist; Stages without such are left out."""
-    missing = {name: [stage for stage in upstream(spec) if stage not in stages] for name, spec in stages.items()}
-    return {name: unknown for name, unknown in missing.items() if unknown}
-
-
 def cycles(stages: Stages) -> list[list[str]]:
     """Every way Freight would go round in circles, each as the Stages in the order of its flow, smallest name first.
 

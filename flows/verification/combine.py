@@ -9,7 +9,7 @@ import re2
 from pydantic import ValidationError
 
 from blocks.errors import Invalid
-from flows.verification.model import AnalysisTemplateSpec, Argument, Metric, MetricRule, SecretKeyReference
+from flows.verification.model import AnalysisTemplateSpec, Argument, Metric, MetricRule
 
 Lookup = Callable[[str, str], str]
 """Returns the value of a Secret: `lookup(name, key)`."""
@@ -73,12 +73,6 @@ def _joined(arguments: Sequence[Argument]) -> tuple[list[Argument], list[str]]:
         elif argument.value not in (None, before.value):
             problems.append(f"argument {argument.name!r} has both values {before.value!r} and {argument.value!r}")
     return list(joined.values()), problems
-
-
-def secrets_needed(spec: AnalysisTemplateSpec, given: Mapping[str, str]) -> list[SecretKeyReference]:
-    """The Secret values that arguments refer to and the Stage does not give."""
-    sources = [argument.value_from for argument in spec.args if argument.name not in given]
-    return [source.secret_key_ref for source in sources if source and source.secret_key_ref]
 
 
 def resolve(declared: Sequence[Argument], given: Mapping[str, str], secret: Lookup) -> Arguments:

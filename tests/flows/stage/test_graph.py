@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.stage.graph import cycles, downstream, unknown_upstreams
+from flows.stage.graph import cycles, downstream
 from flows.stage.model import StageSpec
 
 
@@ -48,11 +48,6 @@ def test_a_long_pipeline_is_no_problem():
 def test_downstream():
     """Only Stages directly downstream are named."""
     assert downstream(PIPELINE, "test") == ["uat", "qa"]
-
-
-def test_unknown_upstreams():
-    """Stages that name missing ones are reported with them."""
-    assert unknown_upstreams(_stages(test=[], prod=["test", "uat"])) == {"prod": ["uat"]}
 
 
 def test_direct_ignores_upstream_stages():

@@ -3,7 +3,7 @@
 import pytest
 
 from blocks.errors import Invalid
-from flows.verification.combine import Arguments, combine, plan, resolve, secrets_needed, substitute
+from flows.verification.combine import Arguments, combine, plan, resolve, substitute
 from flows.verification.model import AnalysisTemplateSpec, Argument
 
 
@@ -72,8 +72,8 @@ def test_arguments_of_several_templates():
         ]
     )
     assert {each.name: each.value for each in combined.args} == {"x": "2", "y": "1", "t": None}
-    assert [(each.name, each.key) for each in secrets_needed(combined, {})] == [("s", "k")]
-    assert secrets_needed(combined, {"t": "given"}) == []
+    values = resolve(combined.args, {}, lambda name, key: f"{name}/{key}").values
+    assert values == {"x": "2", "y": "1", "t": "s/k"}
 
 
 @pytest.mark.parametrize(
