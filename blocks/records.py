@@ -15,6 +15,8 @@ class Credentials:
     name: str
     username: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
+    ssh_key: str = field(default="", repr=False)
+    known_hosts: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

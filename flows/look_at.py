@@ -17,8 +17,9 @@ from flows.freight.alias import suggest
 from flows.freight.describe import one_line
 from flows.lease import Renew, held
 from flows.publish import try_post
+from flows.warehouse.asking import Sources
 from flows.warehouse.conditions import healthy
-from flows.warehouse.discovery import Found, Seen, Sources, discover_warehouse, due, record_found
+from flows.warehouse.discovery import Found, Seen, discover_warehouse, due, record_found
 from flows.warehouse.remedy import internal_error, traced
 from flows.world import World
 

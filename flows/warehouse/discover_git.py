@@ -3,6 +3,7 @@
 from typing import Any, Protocol
 
 from blocks.records import Commit, Credentials, Tag
+from flows.warehouse.asking import Asking
 from flows.warehouse.discover_image import rfc3339
 from flows.warehouse.git_choose import choose_commits, choose_tags
 from flows.warehouse.model import GitSubscription
@@ -36,19 +37,18 @@ class GitHistory(Protocol):
         """Return all tags, newest first; the paths their commits change only if asked for."""
 
 
-async def discover_git(
-    subscription: GitSubscription, name: str | None, repository: GitHistory, credentials: Credentials | None = None
-) -> dict[str, Any]:
+async def discover_git(subscription: GitSubscription, asking: Asking) -> dict[str, Any]:
     """Return the subscription's entry of Kargo's `discoveredArtifacts.git`; `commits` may be empty.
 
     Raises what the repository raises, and Invalid for a broken filter.
     """
+    repository, credentials = asking.sources.git, asking.credentials
     if subscription.commit_selection_strategy == "NewestFromBranch":
         commits = await _of_branch(subscription, repository, credentials)
         found = [_commit(commit, subscription.branch or "") for commit in commits]
     else:
         found = [_tag(tag) for tag in await _of_tags(subscription, repository, credentials)]
-    entry = {"repoURL": subscription.repo_url, "subscriptionName": name}
+    entry = {"repoURL": subscription.repo_url, "subscriptionName": asking.name}
     return {**{key: value for key, value in entry.items() if value}, "commits": found}
 
 

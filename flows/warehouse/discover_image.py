@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from blocks.errors import Invalid
 from blocks.records import Credentials, ImageDetails, Platform
+from flows.warehouse.asking import Asking
 from flows.warehouse.choose import TaggedImage, annotations, choose, policy, wanted_tags
 from flows.warehouse.model import ImageSubscription
 from flows.warehouse.urls import normalize_image
@@ -44,18 +45,12 @@ class Cache(Protocol):
     async def put(self, scope: str, values: dict[str, Any]) -> None: ...
 
 
-async def discover_image(
-    subscription: ImageSubscription,
-    name: str | None,
-    registry: Registry,
-    cache: Cache,
-    credentials: Credentials | None = None,
-) -> dict[str, Any]:
+async def discover_image(subscription: ImageSubscription, asking: Asking) -> dict[str, Any]:
     """Return the subscription's entry of Kargo's `discoveredArtifacts.images`; `references` may be empty.
 
     Raises what the registry raises, and Invalid for a broken filter or one that leaves too many tags.
     """
-    source = _Source(subscription, registry, cache, credentials)
+    source = _Source(subscription, asking.sources.registry, asking.sources.cache, asking.credentials)
     strategy = policy(subscription)
     wanted = wanted_tags(subscription, await source.tags() if strategy.lists_tags else [])
     if strategy.by_build_time:
@@ -63,7 +58,7 @@ async def discover_image(
     else:
         images = await _enough(subscription, source, wanted)
     references = [_reference(subscription, *tagged) for tagged in choose(subscription, images)]
-    entry = {"repoURL": subscription.repo_url, "platform": subscription.platform, "subscriptionName": name}
+    entry = {"repoURL": subscription.repo_url, "platform": subscription.platform, "subscriptionName": asking.name}
     return {**{key: value for key, value in entry.items() if value}, "references": references}
 
 

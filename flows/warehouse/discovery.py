@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -15,31 +14,17 @@ from flows.duration import parse_duration
 from flows.freight.assemble import Incomplete, assemble
 from flows.freight.criteria import criteria_satisfied
 from flows.freight.identity import Content, freight_name
-from flows.promotion.result import CredentialsFor
+from flows.warehouse.asking import Asking, Json, Sources
 from flows.warehouse.conditions import healthy, ready, unhealthy
-from flows.warehouse.discover_git import discover_git
-from flows.warehouse.discover_image import discover_image
 from flows.warehouse.model import Subscription, WarehouseSpec
 from flows.warehouse.remedy import internal_error, sentence
+from flows.warehouse.subscriptions import KINDS
 
-Json = dict[str, Any]
 Seen = tuple[Definition, WarehouseStatus]
 """A Warehouse, and what discovery last saw of it."""
 
 UNHEALTHY_RETRY = timedelta(seconds=30)
 """A Warehouse that failed is tried again after this long, or after its interval when that is shorter."""
-
-
-@dataclass(frozen=True)
-class Sources:
-    """The ways outside that discovery needs, and the seconds one subscription may take: a first clone is long."""
-
-    registry: Any
-    git: Any
-    cache: Any
-    credentials: CredentialsFor
-    timeout: float = 120.0
-    git_timeout: float = 1_000.0
 
 
 @dataclass(frozen=True)
@@ -109,7 +94,9 @@ def _unreadable(error: ValidationError) -> str:
 
 async def _discover(spec: WarehouseSpec, sources: Sources, now: datetime) -> tuple[Json, Sequence[DrayageError]]:
     """Ask all subscriptions. Returns what they found in Kargo's shape, and what failed."""
-    results = await asyncio.gather(*(_in_time(each, sources) for each in spec.subscriptions), return_exceptions=True)
+    results = await asyncio.gather(
+        *(_in_time(each, sources, now) for each in spec.subscriptions), return_exceptions=True
+    )
     discovered: Json = {"discoveredAt": now.isoformat()}
     failures: list[DrayageError] = []
     for result in results:
@@ -123,27 +110,24 @@ async def _discover(spec: WarehouseSpec, sources: Sources, now: datetime) -> tup
     return discovered, failures
 
 
-async def _in_time(subscription: Subscription, sources: Sources) -> tuple[str, Json]:
+async def _in_time(subscription: Subscription, sources: Sources, now: datetime) -> tuple[str, Json]:
     seconds = sources.git_timeout if subscription.git else sources.timeout
     try:
         async with asyncio.timeout(seconds) as limit:
-            return await _subscription(subscription, sources)
+            return await _subscription(subscription, sources, now)
     except TimeoutError:
         if not limit.expired():
             raise
         raise Unreachable(f"{subscription.wanted.repo_url} was not read within {seconds:g} s") from None
 
 
-async def _subscription(subscription: Subscription, sources: Sources) -> tuple[str, Json]:
-    if subscription.image:
-        credentials = await sources.credentials("image", subscription.image.repo_url)
-        return "images", await discover_image(
-            subscription.image, subscription.name, sources.registry, sources.cache, credentials
-        )
-    if subscription.git:
-        credentials = await sources.credentials("git", subscription.git.repo_url)
-        return "git", await discover_git(subscription.git, subscription.name, sources.git, credentials)
-    raise DrayageError("chart subscriptions do not work yet; subscribe to Git or images")
+async def _subscription(subscription: Subscription, sources: Sources, now: datetime) -> tuple[str, Json]:
+    if subscription.kind not in KINDS:
+        raise DrayageError(f"{subscription.kind} subscriptions do not work; known: {', '.join(KINDS)}")
+    kind = KINDS[subscription.kind]
+    credentials = await sources.credentials(kind.cred_type, subscription.wanted.repo_url)
+    asking = Asking(sources, now, subscription.name, credentials)
+    return kind.field, await kind.discover(subscription.wanted, asking)
 
 
 def _judged(definition: Definition, spec: WarehouseSpec, status: WarehouseStatus, now: datetime) -> Found:

@@ -105,6 +105,11 @@ class Subscription(Model):
         """The one kind that is set."""
         return self.git or self.image or self.chart
 
+    @property
+    def kind(self) -> str:
+        """The name of the one kind that is set."""
+        return next(name for name in ("git", "image", "chart") if getattr(self, name))
+
 
 class FreightCreationCriteria(Model):
     """When discovered artifacts become Freight."""

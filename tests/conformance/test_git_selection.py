@@ -10,6 +10,7 @@ from flows.warehouse.discover_git import discover_git
 from flows.warehouse.model import GitSubscription
 from flows.warehouse.paths import path_filter
 from tests.conformance.cases import cases
+from tests.flows.warehouse.asked import asking
 
 
 @pytest.mark.parametrize("case", cases("git_selection.json", lambda case: case["op"] == "paths"))
@@ -42,7 +43,7 @@ async def test_select(case):
 async def found(case):
     """Discover over a history that holds the case's commits or tags."""
     subscription = GitSubscription.model_validate(case["subscription"])
-    return (await discover_git(subscription, None, History(case)))["commits"]
+    return (await discover_git(subscription, asking(git=History(case))))["commits"]
 
 
 class History:

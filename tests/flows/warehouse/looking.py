@@ -9,7 +9,8 @@ from blocks.image_registry import ImageRegistry
 from blocks.ledger.records import Definition
 from blocks.records import Credentials
 from flows.freight.alias import suggest
-from flows.warehouse.discovery import Sources, discover_warehouse, record_found
+from flows.warehouse.asking import Sources
+from flows.warehouse.discovery import discover_warehouse, record_found
 from flows.warehouse.model import WarehouseSpec
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -59,7 +60,7 @@ class Looker:
         """Look at a Warehouse `seconds` after the start. Returns the fresh Freight, if any."""
         now = START + timedelta(seconds=seconds)
         status = await self.status(definition)
-        sources = Sources(self.registry, self.mirrors, self.ledger.cache, self._find, self.timeout)
+        sources = Sources(self.registry, self.mirrors, self.ledger.cache, self._find, timeout=self.timeout)
         found = await discover_warehouse(definition, status, sources, now)
         return await record_found(self.ledger, found, suggest(random.Random(1)), now)
 

@@ -6,6 +6,7 @@ from blocks.errors import DrayageError
 from blocks.git.mirror import Mirrors
 from flows.warehouse.discover_git import discover_git
 from flows.warehouse.model import GitSubscription
+from tests.flows.warehouse.asked import asking
 from tests.servers.git_http import git_server, run
 
 JANUARY, FEBRUARY, MARCH = 1735689600, 1738368000, 1740787200
@@ -46,7 +47,7 @@ def mirrors(tmp_path):
 async def subjects(url, mirrors, **subscription):
     """Tag, or beginning of the subject, of what discovery finds."""
     wanted = GitSubscription.model_validate({"repoURL": url, **subscription})
-    entry = await discover_git(wanted, None, mirrors)
+    entry = await discover_git(wanted, asking(git=mirrors))
     return [commit.get("tag") or commit["subject"][:11] for commit in entry["commits"]]
 
 
@@ -75,7 +76,7 @@ async def test_strategies(repo, mirrors, subscription, expected):
 async def test_entry(repo, mirrors):
     """The entry has the shape of Kargo's status; a long subject is cut, a branch nobody named is left out."""
     wanted = GitSubscription.model_validate({"repoURL": repo, "discoveryLimit": 1})
-    entry = await discover_git(wanted, "config", mirrors)
+    entry = await discover_git(wanted, asking(git=mirrors, name="config"))
     _, commit = await mirrors.head(repo, credentials=None)
     assert entry == {
         "repoURL": repo,

@@ -9,6 +9,7 @@ from blocks.image_registry import ImageRegistry
 from flows.warehouse import discover_image as module
 from flows.warehouse.discover_image import discover_image
 from flows.warehouse.model import ImageSubscription
+from tests.flows.warehouse.asked import asking
 from tests.servers.registry import docker_registry, push_image
 
 
@@ -72,7 +73,7 @@ async def registry():
 async def tags(repo, registry, cache=None, **subscription):
     """The tags discovery finds for a subscription."""
     wanted = ImageSubscription.model_validate({"repoURL": repo, **subscription})
-    entry = await discover_image(wanted, None, registry, cache or Memory())
+    entry = await discover_image(wanted, asking(registry, cache=cache or Memory()))
     return [reference["tag"] for reference in entry["references"]]
 
 
@@ -97,7 +98,7 @@ async def test_strategies(repo, registry, subscription, expected):
 async def test_entry(repo, registry):
     """The entry has the shape of Kargo's status, without empty fields."""
     wanted = ImageSubscription.model_validate({"repoURL": repo, "platform": "linux/arm64", "constraint": "1.3.0"})
-    entry = await discover_image(wanted, "app", registry, Memory())
+    entry = await discover_image(wanted, asking(registry, cache=Memory(), name="app"))
     digest = await registry.digest(repo, "1.3.0")
     assert entry == {
         "repoURL": repo,

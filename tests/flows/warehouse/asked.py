@@ -1,0 +1,16 @@
+"""How tests ask one subscription: through what they hold, at a fixed time."""
+
+from datetime import UTC, datetime
+
+from flows.warehouse.asking import Asking, Sources
+
+NOW = datetime(2025, 6, 1, tzinfo=UTC)
+
+
+async def nobody(cred_type, repo_url):
+    """No credentials for anything."""
+
+
+def asking(registry=None, git=None, cache=None, now=NOW, **known):
+    """An Asking for one subscription."""
+    return Asking(Sources(registry, git, cache, nobody), now, **known)
