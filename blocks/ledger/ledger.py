@@ -10,6 +10,7 @@ from blocks.ledger.freight import FreightShelf
 from blocks.ledger.leases import Leases
 from blocks.ledger.migrate import migrate
 from blocks.ledger.promotions import Promotions
+from blocks.ledger.registry_index import RegistryIndex
 from blocks.ledger.stages import Stages
 from blocks.ledger.verifications import Verifications
 from blocks.ledger.warehouses import Warehouses
@@ -32,6 +33,7 @@ class Ledger:
         self.verifications = Verifications(database)
         self.audit = Audit(database)
         self.cache = Cache(database)
+        self.index = RegistryIndex(database)
         self.leases = Leases(database)
 
     @classmethod

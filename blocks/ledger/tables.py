@@ -282,6 +282,31 @@ cache = sa.Table(
     sa.Index("ix_cache_scope_put_at_key", "scope", "put_at", "key"),
 )
 
+registry_tags = sa.Table(
+    "registry_tags",
+    metadata,
+    _key("repository"),
+    _key("tag"),
+    # Empty when nothing usable was behind the tag; `problem` then says why.
+    _name("digest"),
+    _words("problem"),
+    _time("confirmed_at"),
+    sa.Index("ix_registry_tags_repository_confirmed_at_tag", "repository", "confirmed_at", "tag"),
+)
+
+registry_images = sa.Table(
+    "registry_images",
+    metadata,
+    _key("repository"),
+    _key("digest"),
+    _time("created_at", nullable=True),
+    # JSON as text: a list of [os, architecture, variant].
+    _words("platforms"),
+    _json("annotations"),
+    _time("read_at"),
+    sa.Index("ix_registry_images_repository_read_at_digest", "repository", "read_at", "digest"),
+)
+
 leases = sa.Table(
     "leases",
     metadata,
