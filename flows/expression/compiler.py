@@ -89,7 +89,7 @@ class _Compiler:
             slot = self._variables[name]
             return lambda frame: frame.slots[slot]
         if name == "$env":
-            return lambda frame: frame.env
+            return lambda frame: frame.env.get("$env", frame.env)
         return lambda frame: known(frame.env.get(name))
 
     def _pointer(self, node: Pointer) -> Run:

@@ -2,13 +2,19 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+from pathspec import GitIgnoreSpec
 
 from blocks.errors import Invalid, NotFound
 from flows.promotion.result import StepContext
 
 LARGEST = 16 * 1024 * 1024
 """Bytes of the largest file a step reads into memory."""
+
+MOST_FILES = 100_000
+"""Files of one copy or archive, at most."""
 
 
 def read_text(ctx: StepContext, relative: str) -> str:
@@ -36,3 +42,20 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def ignore_spec(text: str) -> GitIgnoreSpec:
+    """Read the text of a .gitignore. That `.git` is left out is our rule, which no `!.git` lifts."""
+    return GitIgnoreSpec.from_lines([*text.splitlines(), ".git"])
+
+
+def files_below(path: Path, root: Path, ignored: GitIgnoreSpec) -> Iterator[Path]:
+    """Walk over files in order, links left out; an ignored directory is not entered, as with Git."""
+    relative = path.relative_to(root).as_posix()
+    if path.is_symlink() or (path != root and ignored.match_file(f"{relative}/" if path.is_dir() else relative)):
+        return
+    if path.is_dir():
+        for child in sorted(path.iterdir()):
+            yield from files_below(child, root, ignored)
+    elif path.is_file():
+        yield path

@@ -1,0 +1,124 @@
+"""Reads YAML, JSON and TOML into plain data, and takes outputs from it by expressions (Kargo: the parse steps)."""
+
+import datetime
+import json
+import tomllib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pydantic import Field
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.error import YAMLError
+
+from blocks.errors import Invalid
+from flows import expression
+from flows.expression.errors import ExpressionError
+from flows.model import Model
+from flows.promotion.files import read_text
+from flows.promotion.result import StepContext, Succeeded
+
+
+class Output(Model):
+    """One output."""
+
+    name: str = Field(min_length=1, description="Its name.")
+    from_expression: str = Field(
+        min_length=1, description="Bare expression; the document's keys are variables, `$env` is all of it."
+    )
+
+
+class ParseConfig(Model):
+    """What to take from which file."""
+
+    path: str = Field(min_length=1, description="The file, relative to the working directory.")
+    outputs: list[Output] = Field(description="What to take; when two have one name, the later counts.")
+
+
+class _Constructor(SafeConstructor):
+    """Plain data only: a timestamp stays the text that was written."""
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
+
+
+def parsed(config: ParseConfig, ctx: StepContext, read: Callable[[str, str], Any]) -> Succeeded:
+    """Read the file and evaluate all outputs, or none. Raises Invalid and ExpressionError."""
+    document = read(read_text(ctx, config.path), config.path)
+    env = {**(document if isinstance(document, dict) else {}), "$env": document}
+    return Succeeded(outputs_from(env, config.outputs))
+
+
+def outputs_from(env: dict[str, Any], outputs: Sequence[Output]) -> dict[str, Any]:
+    """Evaluate the outputs. Raises ExpressionError naming the output that is wrong, Invalid for what is no data."""
+    return {output.name: _evaluated(env, output) for output in outputs}
+
+
+def _evaluated(env: dict[str, Any], output: Output) -> Any:
+    try:
+        value = expression.evaluate(output.from_expression, env)
+    except ExpressionError as error:
+        raise ExpressionError(f"output {output.name!r}: {error.what}", error.column) from None
+    return plain(output.name, value)
+
+
+def plain(name: str, value: Any) -> Any:
+    """Return a value that can be kept as an output. Raises Invalid for functions, NaN and the like."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        raise Invalid(f"output {name!r} is no plain data: numbers, text, lists and objects can be put out") from None
+    return value
+
+
+def read_yaml(text: str, path: str) -> Any:
+    """Read the first document of YAML 1.2. Raises Invalid with the line."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _Constructor
+    try:
+        return _plain_keys(next(yaml.load_all(text), None))
+    except (YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        raise Invalid(f"file {path!r} is not valid YAML{where}: {getattr(error, 'problem', '') or 'broken'}") from None
+
+
+def read_json(text: str, path: str) -> Any:
+    """Read JSON. Raises Invalid with line and column."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise Invalid(
+            f"file {path!r} is not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}"
+        ) from None
+    except RecursionError:
+        raise Invalid(f"file {path!r} is nested too deeply") from None
+
+
+def read_toml(text: str, path: str) -> Any:
+    """Read TOML; dates and times become text. Raises Invalid with the place."""
+    try:
+        return _dates_as_text(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise Invalid(f"file {path!r} is not valid TOML: {error}") from None
+    except RecursionError:
+        raise Invalid(f"file {path!r} is nested too deeply") from None
+
+
+def _dates_as_text(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _dates_as_text(below) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_dates_as_text(below) for below in value]
+    return value.isoformat() if isinstance(value, datetime.date | datetime.time) else value
+
+
+def _plain_keys(value: Any) -> Any:
+    """Keys are text, as in JSON: Kargo reads YAML through it."""
+    if isinstance(value, dict):
+        return {_key(key): _plain_keys(below) for key, below in value.items()}
+    return [_plain_keys(below) for below in value] if isinstance(value, list) else value
+
+
+def _key(key: Any) -> str:
+    return key if isinstance(key, str) else json.dumps(key)
