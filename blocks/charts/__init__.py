@@ -1,0 +1,1 @@
+"""The parts of a Helm chart repository client."""
