@@ -75,7 +75,8 @@ async def _look(looking: Looking, definition: Definition, where: str) -> Look | 
         seen = await _reread(here, definition) if mine else None
         if seen is None or not looking.wants(*seen, now):
             return None
-        sources = Sources(here.registry, here.git, here.ledger.cache, here.credentials(definition.project))
+        credentials = here.credentials(definition.project)
+        sources = Sources(here.registry, here.git, here.ledger.cache, credentials, here.charts)
         found = await discover_warehouse(*seen, sources, now)
         fresh = await record_found(here.ledger, found, suggest(random.SystemRandom()), now)
     if fresh:

@@ -15,6 +15,7 @@ from prefect.settings import PREFECT_API_URL
 
 from blocks.argocd import ArgoCD
 from blocks.argocd_block import ArgoCDConnection
+from blocks.chart_repository import ChartRepositories
 from blocks.credentials import GenericSecret, RepositoryCredentials, SecretBlock, block_name, read_secrets
 from blocks.errors import NotFound, Unreachable
 from blocks.git.mirror import Mirrors
@@ -41,6 +42,7 @@ class World:
     ledger: Ledger
     git: Mirrors
     registry: ImageRegistry
+    charts: ChartRepositories
     _secrets: dict[str, tuple[float, list[SecretBlock]]] = field(default_factory=dict, repr=False)
     _clusters: dict[str, tuple[float, ArgoCD]] = field(default_factory=dict, repr=False)
 
@@ -148,6 +150,7 @@ async def _open(settings: Settings) -> World:
             allow_plain_http_credentials=over_http,
         ),
         registry=ImageRegistry(allow_plain_http_credentials=over_http),
+        charts=ChartRepositories(allow_plain_http_credentials=over_http),
     )
 
 
@@ -156,6 +159,7 @@ async def close_world() -> None:
     if opened := _worlds.pop(asyncio.get_running_loop(), None):
         here = await opened
         await here.registry.aclose()
+        await here.charts.aclose()
         await here.ledger.close()
 
 

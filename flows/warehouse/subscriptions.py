@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flows.warehouse.asking import Asking, Json
+from flows.warehouse.discover_chart import discover_chart
 from flows.warehouse.discover_git import discover_git
 from flows.warehouse.discover_image import discover_image
 
@@ -21,4 +22,5 @@ class Kind:
 KINDS = {
     "git": Kind("git", "git", discover_git),
     "image": Kind("images", "image", discover_image),
+    "chart": Kind("charts", "helm", discover_chart),
 }

@@ -18,8 +18,6 @@ def unsupported(spec: WarehouseSpec) -> list[Problem]:
 
 
 def _problems(subscription: Subscription, path: str) -> Iterator[Problem]:
-    if subscription.chart:
-        yield f"{path}.chart", "chart subscriptions do not work yet; subscribe to Git or images"
     if subscription.image:
         yield from _removed(subscription.image, f"{path}.image")
     if subscription.git:

@@ -36,6 +36,12 @@ def git(repo, **more):
     return {"git": {"repoURL": repo, **more}}
 
 
+def chart(repo, name="", **more):
+    """A subscription to a chart, of versions from 1.0.0 below 2 unless said otherwise."""
+    named = {"name": name} if name else {}
+    return {"chart": {"repoURL": repo, **named, "semverConstraint": "^1.0.0", **more}}
+
+
 def tags(freight):
     """The tags of a Freight's images."""
     return [each["tag"] for each in freight.content["images"]]
@@ -53,6 +59,7 @@ class Looker:
     ledger: object
     registry: object
     mirrors: object
+    charts: object = None
     credentials: dict = field(default_factory=dict)
     timeout: float = 30.0
 
@@ -60,7 +67,8 @@ class Looker:
         """Look at a Warehouse `seconds` after the start. Returns the fresh Freight, if any."""
         now = START + timedelta(seconds=seconds)
         status = await self.status(definition)
-        sources = Sources(self.registry, self.mirrors, self.ledger.cache, self._find, timeout=self.timeout)
+        cache, seconds = self.ledger.cache, self.timeout
+        sources = Sources(self.registry, self.mirrors, cache, self._find, self.charts, timeout=seconds)
         found = await discover_warehouse(definition, status, sources, now)
         return await record_found(self.ledger, found, suggest(random.Random(1)), now)
 

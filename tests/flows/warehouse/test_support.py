@@ -19,6 +19,8 @@ def problems(*subscriptions):
         *({"git": {"repoURL": HTTPS, "commitSelectionStrategy": s}} for s in ("NewestFromBranch", "SemVer", "Lexical")),
         *({"image": {"repoURL": "ghcr.io/a/b", "imageSelectionStrategy": s}} for s in ("SemVer", "NewestBuild")),
         {"image": {"repoURL": "ghcr.io/a/b", "imageSelectionStrategy": "Digest", "constraint": "latest"}},
+        {"chart": {"repoURL": "oci://ghcr.io/a/chart"}},
+        {"chart": {"repoURL": "https://charts.example.com", "name": "app"}},
     ],
 )
 def test_supported(subscription):
@@ -32,13 +34,11 @@ def test_unsupported():
         {"git": {"repoURL": "git@git.example.com:acme/config.git"}},
         {"git": {"repoURL": "ssh://git@git.example.com/acme/config", "ignoreTags": ["x"]}},
         {"image": {"repoURL": "ghcr.io/a/b", "allowTags": "^1"}},
-        {"chart": {"repoURL": "oci://ghcr.io/a/chart"}},
     )
     assert [path for path, _ in found] == [
         "spec.subscriptions[0].git.repoURL",
         "spec.subscriptions[1].git.ignoreTags",
         "spec.subscriptions[1].git.repoURL",
         "spec.subscriptions[2].image.allowTags",
-        "spec.subscriptions[3].chart",
     ]
     assert all(sentence for _, sentence in found)
