@@ -27,7 +27,8 @@ from blocks.errors import (
     Unavailable,
     Unreachable,
 )
-from blocks.http_client import RETRY_AFTER_LIMIT, retry_after
+from blocks.http_client import RETRY_AFTER_LIMIT
+from blocks.pacing.rate_headers import retry_after
 from blocks.records import Application
 
 API = {"group": "argoproj.io", "version": "v1alpha1", "plural": "applications"}

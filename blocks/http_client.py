@@ -7,14 +7,14 @@ as `RateLimited` so that the caller can come back later instead of holding a con
 import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 
+from blocks.budget import Budget
 from blocks.errors import (
     BadAnswer,
     DrayageError,
@@ -26,6 +26,8 @@ from blocks.errors import (
     Unavailable,
     Unreachable,
 )
+from blocks.pacing.budget import Learn
+from blocks.pacing.rate_headers import wait_asked
 
 RETRY_AFTER_LIMIT = 20.0
 """Seconds we wait inside one call when a server names a time."""
@@ -60,18 +62,21 @@ async def request(
     headers: Mapping[str, str] | None = None,
     limits: Limits = Limits(),
     accept_errors: tuple[int, ...] = (),
+    budget: Budget | None = None,
     **options: Any,
 ) -> httpx.Response:
     """Ask and return a read response with a 2xx status, or one of `accept_errors`.
 
-    Raises the leaf of `blocks.errors` that fits. Only `Retryable` ones are tried again.
+    Every try takes a turn of the `budget`, which learns from each answer. Raises the leaf of `blocks.errors` that
+    fits. Only `Retryable` ones are tried again.
     """
     for attempt in range(1, limits.attempts + 1):
         try:
-            response = await _once(http, method, url, headers or {}, limits, options)
-            if response.is_success or response.status_code in accept_errors:
-                return response
-            raise _error(method, url, response)
+            async with budget.turn() if budget else nullcontext() as learn:
+                response = await _once(http, method, url, headers or {}, limits, options, learn)
+                if response.is_success or response.status_code in accept_errors:
+                    return response
+                raise _error(method, url, response)
         except Retryable as error:
             pause = _pause(error, attempt)
             if attempt == limits.attempts or pause > RETRY_AFTER_LIMIT:
@@ -87,6 +92,7 @@ async def _once(
     headers: Mapping[str, str],
     limits: Limits,
     options: dict[str, Any],
+    learn: Learn | None,
 ) -> httpx.Response:
     try:
         async with asyncio.timeout(limits.timeout):
@@ -96,6 +102,9 @@ async def _once(
                     body += chunk
                     if len(body) > limits.max_bytes:
                         raise BadAnswer(f"{method} {url} answered more than {limits.max_bytes} bytes, the limit")
+                if learn:
+                    # Where a redirect led to says nothing about the host that was asked.
+                    learn((*answer.history, answer)[0].headers.multi_items())
                 return _decoded(answer, bytes(body))
     except TimeoutError:
         raise Unreachable(f"{method} {url} gave no answer within {limits.timeout:g} s") from None
@@ -115,27 +124,16 @@ def _decoded(answer: httpx.Response, body: bytes) -> httpx.Response:
 def _error(method: str, url: str, response: httpx.Response) -> DrayageError:
     status = response.status_code
     said = f"{method} {url} answered {status} {response.reason_phrase}"
+    after = wait_asked(status, response.headers, response.content, datetime.now(UTC))
+    if status == 429 or (status == 403 and after is not None):
+        return RateLimited(f"{said}: too many requests", after)
     if status in (401, 403):
         return Unauthorized(f"{said}: check the credentials for this repository")
     if status == 404:
         return NotFound(said)
-    after = retry_after(response.headers, datetime.now(UTC))
-    if status == 429:
-        return RateLimited(f"{said}: too many requests", after)
     if status >= 500:
         return Unavailable(said, after)
     return Terminal(said)
-
-
-def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Read `Retry-After` as seconds from now, whether it holds seconds or a date; None when absent or garbage."""
-    value = headers.get("retry-after", "").strip()
-    if value.isdecimal():
-        return float(value)
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
-    except (TypeError, ValueError):
-        return None
 
 
 def _pause(error: Retryable, attempt: int) -> float:

@@ -71,6 +71,25 @@ class Tag:
 
 
 @dataclass(frozen=True)
+class BudgetState:
+    """Where one credential, by its name, stands with one host, as seen at `seen_at`.
+
+    `limit`, `remaining` and `resets_at` as the server said, None where it did not; `waiting` requests wait for
+    their turn; before `backing_off_until` nobody asks. `kind` is `http` or `git`.
+    """
+
+    kind: str
+    host: str
+    credential: str
+    limit: int | None
+    remaining: int | None
+    resets_at: datetime | None
+    waiting: int
+    backing_off_until: datetime | None
+    seen_at: datetime
+
+
+@dataclass(frozen=True)
 class Sample:
     """One answer of a metric provider.
 
