@@ -35,7 +35,7 @@ async def guarded_client(
 
     Raises Refused from a request, or a redirect, that leads to a link-local address.
     """
-    transport = _Guarded(insecure, proxy or _environment_proxy(url))
+    transport = _Guarded(insecure, proxy or environment_proxy(url))
     async with httpx.AsyncClient(
         transport=transport, follow_redirects=True, max_redirects=MOST_REDIRECTS, trust_env=False
     ) as opened:
@@ -52,7 +52,8 @@ def is_link_local(address: Address) -> bool:
     return address.is_link_local or address in _LINK_LOCAL_MULTICAST
 
 
-def _environment_proxy(url: str) -> str | None:
+def environment_proxy(url: str) -> str | None:
+    """Return the proxy that the environment names for a URL, if any. Raises httpx.InvalidURL when it is no URL."""
     parsed = httpx.URL(url)
     if urllib.request.proxy_bypass(parsed.host):
         return None

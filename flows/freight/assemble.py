@@ -35,13 +35,17 @@ def assemble(spec: WarehouseSpec, discovered: Discovered) -> Content | Incomplet
 
 
 def _entry(subscription: Subscription, entries: list[Entry]) -> Entry:
-    """What was found for this subscription; Kargo allows one per repository."""
+    """What was found for this subscription; Kargo allows one per repository, and tells further kinds apart by name."""
+    if subscription.further:
+        return next((each for each in entries if each["name"] == subscription.name), {})
     name = subscription.chart and subscription.chart.name
     url = subscription.wanted.repo_url
     return next((each for each in entries if (each["repoURL"], each.get("name")) == (url, name)), {})
 
 
 def _described(subscription: Subscription, kind: str) -> str:
+    if subscription.further:
+        return subscription.place
     name = f"subscription {subscription.name!r}" if subscription.name else "the subscription"
     chart = f" chart {subscription.chart.name!r}" if subscription.chart and subscription.chart.name else ""
     return f"{name} to {kind} of {subscription.wanted.repo_url}{chart}"
@@ -60,15 +64,22 @@ def _chart(entry: Entry, version: str) -> Entry:
     return {"repoURL": entry["repoURL"], "name": entry.get("name"), "version": version}
 
 
+def _artifact(entry: Entry, reference: Entry) -> Entry:
+    return {key: reference.get(key) for key in ("artifactType", "version", "metadata")}
+
+
 Kind = tuple[str, str, str, Callable[[Entry, Any], Entry]]
 """Where discovery puts it, where its results are, where they go in Freight, and how one is made."""
 
 GIT: Kind = ("git", "commits", "commits", _commit)
 IMAGE: Kind = ("images", "references", "images", _image)
 CHART: Kind = ("charts", "versions", "charts", _chart)
+FURTHER: Kind = ("results", "artifactReferences", "artifacts", _artifact)
 
 
 def _kind(subscription: Subscription) -> Kind:
+    if subscription.further:
+        return FURTHER
     if subscription.git:
         return GIT
     return IMAGE if subscription.image else CHART

@@ -10,6 +10,7 @@ from typing import Any
 
 from blocks.errors import Invalid
 from flows.freight.assemble import Discovered, Entry
+from flows.freight.functions import ARTIFACT
 from flows.warehouse.condition import holds
 from flows.warehouse.urls import normalize_chart, normalize_git, normalize_image
 
@@ -37,7 +38,7 @@ def criteria_satisfied(expression: str, discovered: Discovered) -> CriteriaVerdi
 
 
 def functions(discovered: Discovered) -> dict[str, Callable[..., Any]]:
-    """Return `commitFrom`, `imageFrom` and `chartFrom` over the best discovered artifacts; unknown ones are nil."""
+    """Return `commitFrom`, `imageFrom`, `chartFrom`, `artifactFrom` over the best that was found; the rest is nil."""
 
     def commit_from(repo_url: str) -> Entry | None:
         found = _of(discovered, "git", normalize_git, repo_url)
@@ -51,7 +52,16 @@ def functions(discovered: Discovered) -> dict[str, Callable[..., Any]]:
         found = _of(discovered, "charts", normalize_chart, repo_url)
         return next((_chart(entry) for entry in found if (entry.get("name") or "") == name), None)
 
-    return {"commitFrom": commit_from, "imageFrom": image_from, "chartFrom": chart_from}
+    def artifact_from(subscription: str) -> Entry | None:
+        found = (entry for entry in discovered.get("results") or () if entry["name"] == subscription)
+        return next((_artifact(entry["artifactReferences"]) for entry in found), None)
+
+    return {
+        "commitFrom": commit_from,
+        "imageFrom": image_from,
+        "chartFrom": chart_from,
+        "artifactFrom": artifact_from,
+    }
 
 
 def _of(discovered: Discovered, kind: str, normalize: Callable[[str], str], url: str) -> Iterator[Entry]:
@@ -77,3 +87,9 @@ def _chart(entry: Entry) -> Entry | None:
     if not entry.get("versions"):
         return None
     return {"RepoURL": entry["repoURL"], "Name": entry.get("name") or "", "Version": entry["versions"][0]}
+
+
+def _artifact(references: list[Entry]) -> Entry | None:
+    if not references:
+        return None
+    return {name: references[0].get(field) or {} for name, field in ARTIFACT.items()}

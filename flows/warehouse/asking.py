@@ -1,7 +1,7 @@
 """How one subscription is asked: through what, for whom, and with what is known already."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from blocks.records import Credentials
@@ -12,23 +12,33 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Hint:
-    """What somebody says has changed, so that only that need be examined. Empty fields say nothing."""
+    """What somebody says has changed, so that only that need be examined. Empty fields say nothing.
+
+    `repo_url` is where, in any spelling; discovery has compared it before a subscription is asked.
+    """
 
     tag: str = ""
     branch: str = ""
     commit: str = ""
     paths: tuple[str, ...] = ()
+    repo_url: str = ""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The ways outside that discovery needs, and the seconds one subscription may take: a first clone is long."""
+    """The ways outside that discovery needs, and the seconds one subscription may take: a first clone is long.
+
+    `confirm_after`: after that long it is looked again whether an image's tag still points at the same.
+    """
 
     registry: Any
     git: Any
     cache: Any
     credentials: CredentialsFor
     charts: Any = None
+    web: Any = None
+    index: Any = None
+    confirm_after: timedelta = timedelta(hours=1)
     timeout: float = 120.0
     git_timeout: float = 1_000.0
 

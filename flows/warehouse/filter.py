@@ -7,7 +7,7 @@ from typing import Any
 import re2
 
 from blocks.errors import Invalid
-from flows.warehouse.model import TagFilters
+from flows.warehouse.model import TagFilters, TagPatterns
 
 
 @lru_cache(maxsize=1024)
@@ -23,13 +23,18 @@ def regex(pattern: str) -> Any:
 
 
 def allowed_tags(filters: TagFilters, tags: Iterable[str]) -> list[str]:
+    """Return the tags that pass. Raises Invalid for a broken expression and for the fields Kargo 1.11 removed."""
+    refuse_removed_fields(filters)
+    return passing(filters, tags)
+
+
+def passing(patterns: TagPatterns, tags: Iterable[str]) -> list[str]:
     """Return the tags no ignore-expression and, if there are any, some allow-expression matches; the order stays.
 
-    Raises Invalid for a broken expression and for the fields Kargo 1.11 removed.
+    Raises Invalid for a broken expression.
     """
-    refuse_removed_fields(filters)
-    ignored = [regex(pattern) for pattern in filters.ignore_tags_regexes]
-    allowed = [regex(pattern) for pattern in filters.allow_tags_regexes]
+    ignored = [regex(pattern) for pattern in patterns.ignore_tags_regexes]
+    allowed = [regex(pattern) for pattern in patterns.allow_tags_regexes]
     return [
         tag
         for tag in tags

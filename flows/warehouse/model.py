@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from flows.model import Model
 from flows.promotion.model import Duration
@@ -11,14 +11,19 @@ from flows.promotion.model import Duration
 Limit = Annotated[int, Field(ge=1, le=100, description="How many results are kept.")]
 
 
-class TagFilters(Model):
+class TagPatterns(Model):
+    """Which tags pass, by regular expressions."""
+
+    allow_tags_regexes: list[str] = Field(default_factory=list, description="A tag must match one of these, if any.")
+    ignore_tags_regexes: list[str] = Field(default_factory=list, description="A tag must match none of these.")
+
+
+class TagFilters(TagPatterns):
     """What Git tags and image tags have in common."""
 
     strict_semvers: bool = Field(default=True, description="Whether SemVer tags need all three numbers and no 'v'.")
     allow_tags: str | None = Field(default=None, description="Removed by Kargo 1.11; use allowTagsRegexes.")
     ignore_tags: list[str] | None = Field(default=None, description="Removed by Kargo 1.11; use ignoreTagsRegexes.")
-    allow_tags_regexes: list[str] = Field(default_factory=list, description="A tag must match one of these, if any.")
-    ignore_tags_regexes: list[str] = Field(default_factory=list, description="A tag must match none of these.")
     discovery_limit: Limit = 20
     insecure_skip_tls_verify: bool = Field(
         default=False,
@@ -81,8 +86,24 @@ class ChartSubscription(Model):
         return self
 
 
+class FurtherSubscription(Model):
+    """Something of a further kind (Kargo: a generic Subscription), which is the key it stands under.
+
+    Any key passes here: what does not belong is told apart from a kind that is not known where kinds are.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    subscription_type: str | None = Field(default=None, description="The kind again, as Kargo writes it.")
+    config: dict[str, Any] | None = Field(default=None, description="What to watch; the kind says what may stand here.")
+    discovery_limit: Limit = 20
+
+
 class Subscription(Model):
-    """One thing to watch: exactly one of git, image, chart."""
+    """One thing to watch: exactly one of git, image, chart, or the name of a further kind."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, FurtherSubscription]
 
     name: str | None = Field(
         default=None,
@@ -96,19 +117,37 @@ class Subscription(Model):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if sum(kind is not None for kind in (self.git, self.image, self.chart)) != 1:
-            raise ValueError("a subscription has exactly one of 'git', 'image', 'chart'")
+        kinds = self._kinds
+        if len(kinds) != 1:
+            given = f", not {' and '.join(kinds)}" if kinds else ""
+            raise ValueError(f"a subscription has exactly one of 'git', 'image', 'chart' or a further kind{given}")
+        if self.further and not self.name:
+            raise ValueError(f"a {kinds[0]} subscription needs 'name', which tells it from others; add one")
         return self
+
+    @property
+    def _kinds(self) -> list[str]:
+        return [name for name in ("git", "image", "chart") if getattr(self, name)] + [*self.__pydantic_extra__]
+
+    @property
+    def further(self) -> FurtherSubscription | None:
+        """The subscription of a further kind, if it is one."""
+        return next(iter(self.__pydantic_extra__.values()), None)
 
     @property
     def wanted(self) -> Any:
         """The one kind that is set."""
-        return self.git or self.image or self.chart
+        return self.git or self.image or self.chart or self.further
 
     @property
     def kind(self) -> str:
         """The name of the one kind that is set."""
-        return next(name for name in ("git", "image", "chart") if getattr(self, name))
+        return self._kinds[0]
+
+    @property
+    def place(self) -> str:
+        """What it watches, for sentences: the repository, or of a further kind its name."""
+        return f"{self.kind} subscription {self.name!r}" if self.further else str(self.wanted.repo_url)
 
 
 class FreightCreationCriteria(Model):

@@ -1,0 +1,98 @@
+"""What a further kind of subscription is given to discover with: only what the parameters of its `discover` name.
+
+| parameter | what it is |
+| --- | --- |
+| `http` | `await http.get(url, …)`: guarded and bounded, see `Http` |
+| `credentials` | `await credentials(cred_type, repo_url)`: what the project knows for a repository, or None |
+| `cache` | `await cache.get(keys)` and `await cache.put(values)`: JSON by key, shared by all of the kind |
+| `previous` | the artifacts found before, empty when the Warehouse was changed since |
+| `hint` | what somebody said has changed, or None |
+| `limit` | how many artifacts are kept, `discoveryLimit` |
+| `name` | the name of the subscription |
+| `now` | the time, aware, in UTC |
+| `thorough` | whether a person asked, so that what is thought to be known is looked at again |
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+import httpx
+
+from blocks.errors import Refused
+from flows.warehouse.asking import Asking, Json
+from flows.warehouse.further import Artifact, FurtherKind
+from flows.warehouse.model import FurtherSubscription
+
+MOST_REQUESTS = 200
+"""Requests of one discovery of one subscription."""
+
+Ask = Callable[..., Awaitable[Any]]
+Wrap = Callable[[Ask], Ask]
+"""Makes a call to our own loop one that another loop may await."""
+
+
+class Http:
+    """Asks servers: no link-local address, in limited time, size and number, with errors of `blocks.errors`."""
+
+    def __init__(self, request: Ask) -> None:
+        """Keep the way outside, `blocks.web.Web.request`."""
+        self._request = request
+        self._asked = 0
+
+    async def get(self, url: str, **options: Any) -> httpx.Response:
+        """Ask by GET: `await http.get(url, headers=…, params=…)`."""
+        return await self.request("GET", url, **options)
+
+    async def request(self, method: str, url: str, **options: Any) -> httpx.Response:
+        """Ask and return a read response with a 2xx status, or one of `accept_errors`.
+
+        Options: `headers`, `params`, `json`, `accept_errors`, `insecure`. Raises the leaves of `blocks.errors`.
+        """
+        self._asked += 1
+        if self._asked > MOST_REQUESTS:
+            raise Refused(f"one discovery may ask {MOST_REQUESTS} times, and {method} {url} would be one more")
+        response: httpx.Response = await self._request(method, url, **options)
+        return response
+
+
+class Cache:
+    """Remembers JSON between discoveries; what is there may be gone at any time."""
+
+    def __init__(self, get: Ask, put: Ask, scope: str) -> None:
+        """Keep the ledger's cache and the part of it that belongs to the kind."""
+        self._get, self._put, self._scope = get, put, scope
+
+    async def get(self, keys: Iterable[str]) -> dict[str, Any]:
+        """Return the values known of these keys."""
+        found: dict[str, Any] = await self._get(self._scope, list(keys))
+        return found
+
+    async def put(self, values: Mapping[str, Any]) -> None:
+        """Keep values by key."""
+        await self._put(self._scope, dict(values))
+
+
+def given(
+    kind: FurtherKind, subscription: FurtherSubscription, asking: Asking, wrap: Wrap = lambda ask: ask
+) -> dict[str, Any]:
+    """Make what the kind's `discover` is called with, beside the config."""
+    sources, scope = asking.sources, f"subscription:{kind.name}"
+    makers: dict[str, Callable[[], Any]] = {
+        "http": lambda: Http(wrap(sources.web.request)),
+        "credentials": lambda: wrap(sources.credentials),
+        "cache": lambda: Cache(wrap(sources.cache.get), wrap(sources.cache.put), scope),
+        "previous": lambda: _previous(asking.before),
+        "hint": lambda: asking.hint,
+        "limit": lambda: subscription.discovery_limit,
+        "name": lambda: asking.name,
+        "now": lambda: asking.now,
+        "thorough": lambda: asking.thorough,
+    }
+    return {name: makers[name]() for name in kind.needs}
+
+
+def _previous(before: Json | None) -> list[Artifact]:
+    return [
+        Artifact(each["version"], each.get("metadata") or {}, each["artifactType"])
+        for each in (before or {}).get("artifactReferences") or []
+    ]

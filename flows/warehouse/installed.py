@@ -1,0 +1,119 @@
+"""Kinds of subscriptions from installed packages: entry points of the group `drayage.subscriptions`.
+
+A package that cannot be used harms only the Warehouses that use it. What was loaded stays for the life of the
+process, so a package that was installed meanwhile is seen after a restart.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import metadata
+from importlib.metadata import EntryPoint
+from threading import Thread
+from typing import Any
+
+from blocks.errors import Invalid, Unavailable
+from flows.warehouse.apart import Apart
+from flows.warehouse.further import FurtherKind, further_kind
+
+GROUP = "drayage.subscriptions"
+
+IMPORT_SECONDS = 30.0
+"""Within these the import of a package has to end."""
+
+
+Outcome = tuple[Any, BaseException | None]
+"""What an import brought: an error is a value, because some errors end the loop that raises them."""
+
+
+@dataclass
+class Installed:
+    """The kinds some entry points offer."""
+
+    offers: Sequence[EntryPoint]
+    seconds: float = IMPORT_SECONDS
+    _loaded: dict[str, tuple[FurtherKind, Apart]] = field(default_factory=dict)
+    _importing: dict[str, Future[Outcome]] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """The kinds on offer, usable or not."""
+        return sorted({offer.name for offer in self.offers})
+
+    async def load(self, name: str) -> tuple[FurtherKind, Apart]:
+        """Import and check a kind, one of `names`.
+
+        Raises Invalid, or Unavailable for an import that does not end, naming the distribution and entry point.
+        """
+        if name not in self._loaded:
+            offer = self._only(name)
+            await asyncio.wait([asyncio.wrap_future(self._import(offer))], timeout=self.seconds)
+            self._check(offer)
+        return self._loaded[name]
+
+    def load_blocking(self, name: str) -> FurtherKind:
+        """Do the same for who has no loop."""
+        if name not in self._loaded:
+            offer = self._only(name)
+            wait([self._import(offer)], self.seconds)
+            self._check(offer)
+        return self._loaded[name][0]
+
+    def _only(self, name: str) -> EntryPoint:
+        offers = [each for each in self.offers if each.name == name]
+        if len(offers) > 1:
+            several = " and ".join(sorted(map(_named, offers)))
+            raise Invalid(f"subscription kind {name!r} is offered by {several}; uninstall all but one")
+        return offers[0]
+
+    def _import(self, offer: EntryPoint) -> Future[Outcome]:
+        """Import in a thread, because an import may do anything: block for ever, end the process."""
+        running = self._importing.get(offer.name)
+        if running and not running.done():
+            return running
+        end: Future[Outcome] = Future()
+        end.set_running_or_notify_cancel()
+
+        def run() -> None:
+            try:
+                end.set_result((offer.load(), None))
+            except BaseException as error:
+                end.set_result((None, error))
+
+        self._importing[offer.name] = end
+        Thread(target=run, name="subscription-import", daemon=True).start()
+        return end
+
+    def _check(self, offer: EntryPoint) -> None:
+        end = self._importing[offer.name]
+        if not end.done():
+            raise Unavailable(f"{origin(offer)} could not be imported within {self.seconds:g} s")
+        found, error = end.result()
+        if error is not None:
+            raise Invalid(f"{origin(offer)} could not be imported ({_told(error)}); repair or uninstall it")
+        self._loaded.setdefault(offer.name, (further_kind(offer.name, found, origin(offer)), Apart()))
+
+
+def _told(error: BaseException) -> str:
+    """Which module is missing is worth telling; the text of other errors may hold anything."""
+    missing = error.name if isinstance(error, ImportError) else ""
+    return f"{type(error).__name__}{f' of {missing}' if missing else ''}"
+
+
+def origin(offer: EntryPoint) -> str:
+    """Where a kind comes from, for sentences."""
+    return f"subscription kind {offer.name!r} of {_named(offer)}"
+
+
+def _named(offer: EntryPoint) -> str:
+    dist = offer.dist
+    where = f"distribution {dist.name} {dist.version}" if dist else "an unknown distribution"
+    return f"{where} (entry point {offer.name} = {offer.value})"
+
+
+@lru_cache(maxsize=1)
+def installed() -> Installed:
+    """Read what is installed, once per process; loading comes later, kind by kind."""
+    return Installed(tuple(metadata.entry_points(group=GROUP)))
