@@ -30,6 +30,7 @@ class Control:
             Route("/sandbox/images", self.create_image, methods=["POST"]),
             Route("/sandbox/images/bad", self.mark_bad, methods=["POST"]),
             Route("/sandbox/images/bad", self.mark_good, methods=["DELETE"]),
+            Route("/sandbox/charts", self.create_chart, methods=["POST"]),
             Route("/sandbox/metrics", self.set_metric, methods=["POST"]),
         ]
 
@@ -55,6 +56,17 @@ class Control:
         image = build_image(f"{repository}:{tag}", now, labels, _strings(body, "annotations"))
         await to_thread(self.world.registry.store.put_image, repository, tag, MANIFEST, image)
         return JSONResponse({"repository": repository, "tag": tag, "digest": image.digest}, 201)
+
+    async def create_chart(self, request: Request) -> Response:
+        """Make a chart and list it: `{repository, name, version}`, created now."""
+        body = await read_object(request)
+        repository, name, version = (_string(body, field) for field in ("repository", "name", "version"))
+        try:
+            digest = await to_thread(self.world.charts.add, repository, name, version, datetime.now(UTC))
+        except Invalid as error:
+            raise HTTPException(400, str(error)) from None
+        path = f"/charts/{repository}"
+        return JSONResponse({"path": path, "name": name, "version": version, "digest": digest}, 201)
 
     async def mark_bad(self, request: Request) -> Response:
         """Let `{image}` never come up; the registry's host may be left out."""

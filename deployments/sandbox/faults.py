@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.sandbox.request_body import read_object
 
@@ -30,7 +30,7 @@ class Fault(BaseModel):
 
     match: str = Field(default="/", description="Start of the path, or with a leading '^' a regular expression.")
     method: str = Field(default="", description="HTTP method; empty means every one.")
-    kind: Literal["delay", "status", "garbage", "drop", "rate_limit"] = Field(description="What happens.")
+    kind: Literal["delay", "status", "garbage", "drop", "rate_limit", "truncate"] = Field(description="What happens.")
     status: int = Field(default=503, ge=400, le=599, description="For kind status: the HTTP status.")
     retry_after: float | None = Field(default=None, ge=0, description="Seconds in Retry-After; none sends none.")
     seconds: float = Field(default=1.0, ge=0, le=300, description="For kind delay: how long.")
@@ -125,6 +125,8 @@ class FaultMiddleware:
         if fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
             return await self.app(scope, receive, send)
+        if fault.kind == "truncate":
+            return await self.app(scope, receive, _truncated(scope, send))
         if fault.kind == "drop":
             return await _drop(scope["sandbox.drop"])
         return await _answer(fault)(scope, receive, send)
@@ -134,6 +136,19 @@ async def _drop(abort: Callable[[], None]) -> None:
     """Cut the connection before any answer; the pauses let the server notice."""
     abort()
     await asyncio.sleep(0.01)
+
+
+def _truncated(scope: Scope, send: Send) -> Send:
+    """Send the first half of an answer's body, or of its first part, and cut the connection."""
+
+    async def half(message: Message) -> None:
+        body = message.get("body")
+        await send({**message, "body": body[: len(body) // 2], "more_body": True} if body else message)
+        if body:
+            await asyncio.sleep(0.01)
+            await _drop(scope["sandbox.drop"])
+
+    return half
 
 
 def _answer(fault: Fault) -> Response:

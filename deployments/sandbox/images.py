@@ -79,14 +79,19 @@ async def push_image(
     """
     image = build_image(f"{repository}:{tag}", created, labels, annotations)
     async with httpx.AsyncClient(base_url=base_url, auth=auth, timeout=TIMEOUT, trust_env=False) as http:
-        for digest, content in image.blobs.items():
-            opened = await http.post(f"/v2/{repository}/blobs/uploads/")
-            location = httpx.URL(urljoin(str(opened.raise_for_status().url), opened.headers["location"]))
-            (await http.put(location.copy_merge_params({"digest": digest}), content=content)).raise_for_status()
-        headers = {"content-type": MANIFEST}
-        put = await http.put(f"/v2/{repository}/manifests/{tag}", content=image.manifest, headers=headers)
-        put.raise_for_status()
+        await push(http, repository, tag, image)
     return image.digest
+
+
+async def push(http: httpx.AsyncClient, repository: str, tag: str, image: Image) -> None:
+    """Push what a registry is to store through a client of that registry."""
+    for digest, content in image.blobs.items():
+        opened = await http.post(f"/v2/{repository}/blobs/uploads/")
+        location = httpx.URL(urljoin(str(opened.raise_for_status().url), opened.headers["location"]))
+        (await http.put(location.copy_merge_params({"digest": digest}), content=content)).raise_for_status()
+    headers = {"content-type": MANIFEST}
+    put = await http.put(f"/v2/{repository}/manifests/{tag}", content=image.manifest, headers=headers)
+    put.raise_for_status()
 
 
 def _archive(content: bytes) -> bytes:

@@ -19,6 +19,7 @@ from starlette.routing import Mount
 
 from deployments.sandbox import kubernetes_errors, registry_errors
 from deployments.sandbox.argocd_controller import Timing
+from deployments.sandbox.chart_repositories import ChartServer
 from deployments.sandbox.control import Control
 from deployments.sandbox.faults import FaultMiddleware, Faults
 from deployments.sandbox.git_remote import GitRemote
@@ -37,8 +38,8 @@ STARTING = 10.0
 class Sandbox:
     """A world under `root`, served on a loopback port while the context is open.
 
-    `port` 0 means one chosen free. With `users`, Git and registry ask for Basic authentication; with `token`,
-    the Kubernetes API asks for that bearer token.
+    `port` 0 means one chosen free. With `users`, Git, registry and charts ask for Basic authentication; with
+    `token`, the Kubernetes API asks for that bearer token.
     """
 
     def __init__(
@@ -71,6 +72,15 @@ class Sandbox:
     def git_url(self, name: str) -> str:
         """The address to clone a repository from."""
         return f"{self.url}/git/{name}.git"
+
+    def chart_url(self, repository: str = "stable") -> str:
+        """The address of a chart repository."""
+        return f"{self.url}/charts/{repository}"
+
+    async def create_chart(self, name: str, version: str, repository: str = "stable") -> str:
+        """Pack a chart, list it in a chart repository, and return that repository's address."""
+        await asyncio.to_thread(self.world.charts.add, repository, name, version, datetime.now(UTC))
+        return self.chart_url(repository)
 
     async def create_repository(self, name: str, files: Mapping[str, str] | None = None, branch: str = "main") -> str:
         """Make a Git repository with a first commit of `files`, when it is not there yet, and return its address."""
@@ -119,6 +129,7 @@ class Sandbox:
             *world.registry.routes(),
             *KubernetesApi(world.applications, self.token).routes(),
             *PrometheusApi(world.metrics).routes(),
+            Mount("/charts", ChartServer(world.charts, self.users)),
             Mount("/git", GitRemote(world.git, self.users, world.bell)),
         ]
         handlers = {

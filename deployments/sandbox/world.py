@@ -11,6 +11,7 @@ from deployments.sandbox.argocd_controller import Controller, Timing
 from deployments.sandbox.argocd_sources import Sources
 from deployments.sandbox.basic_auth import Users
 from deployments.sandbox.bell import Bell
+from deployments.sandbox.chart_repositories import ChartRepositories
 from deployments.sandbox.git_repositories import GitRepositories
 from deployments.sandbox.json_file import JsonFile, load
 from deployments.sandbox.kubernetes_store import ObjectStore
@@ -19,13 +20,14 @@ from deployments.sandbox.registry import Registry
 
 
 class World:
-    """Git, registry, Applications, cluster and metrics under one folder; what was saved there continues."""
+    """Git, registry, charts, Applications, cluster and metrics under one folder; what was saved there continues."""
 
     def __init__(self, root: Path, users: Users, timing: Timing) -> None:
         """Load what `root` holds."""
         self.bell = Bell()
         self.git = GitRepositories(root / "git")
         self.registry = Registry(root / "registry", users)
+        self.charts = ChartRepositories(root / "charts")
         kubernetes, cluster, metrics = (root / f"{name}.json" for name in ("kubernetes", "cluster", "metrics"))
         self.applications = ObjectStore(self.bell, load(kubernetes))
         self.cluster = Cluster(self.bell, load(cluster))
@@ -51,6 +53,7 @@ class World:
         return {
             "git": {name: await self.git.refs(name) for name in self.git.names()},
             "images": {name: await to_thread(store.tags, name) for name in await to_thread(store.names)},
+            "charts": await to_thread(self.charts.names),
             "badImages": sorted(self.cluster.bad_images),
             "applications": [_summary(item) for item in self.applications.items()],
         }
