@@ -18,7 +18,7 @@ from flows.warehouse.asking import Asking, Json, Sources
 from flows.warehouse.conditions import healthy, ready, unhealthy
 from flows.warehouse.model import Subscription, WarehouseSpec
 from flows.warehouse.remedy import internal_error, sentence
-from flows.warehouse.subscriptions import KINDS
+from flows.warehouse.subscriptions import kind_of
 
 Seen = tuple[Definition, WarehouseStatus]
 """A Warehouse, and what discovery last saw of it."""
@@ -118,14 +118,12 @@ async def _in_time(subscription: Subscription, sources: Sources, now: datetime) 
     except TimeoutError:
         if not limit.expired():
             raise
-        raise Unreachable(f"{subscription.wanted.repo_url} was not read within {seconds:g} s") from None
+        raise Unreachable(f"{subscription.place} was not read within {seconds:g} s") from None
 
 
 async def _subscription(subscription: Subscription, sources: Sources, now: datetime) -> tuple[str, Json]:
-    if subscription.kind not in KINDS:
-        raise DrayageError(f"{subscription.kind} subscriptions do not work; known: {', '.join(KINDS)}")
-    kind = KINDS[subscription.kind]
-    credentials = await sources.credentials(kind.cred_type, subscription.wanted.repo_url)
+    kind = kind_of(subscription)
+    credentials = await sources.credentials(kind.cred_type, subscription.wanted.repo_url) if kind.cred_type else None
     asking = Asking(sources, now, subscription.name, credentials)
     return kind.field, await kind.discover(subscription.wanted, asking)
 
