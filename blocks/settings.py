@@ -23,8 +23,26 @@ class Settings(BaseSettings):
         description="After this long without a sign of life another worker takes a promotion over.",
     )
     allow_credentials_over_http: bool = Field(default=False, description="Send credentials to plain http servers.")
+    ambient_credentials: str = Field(
+        default="detect",
+        description="Clouds whose registries are opened as what this machine is there: detect, none, or some of "
+        "aws, google, azure, with commas.",
+    )
     allow_file_repositories: bool = Field(default=False, description="Let Git use repositories on this machine's disk.")
     health_timeout_seconds: float = Field(default=600.0, gt=0, description="How long verification waits for health.")
+
+    retain_freight: int = Field(
+        default=20, ge=1, description="Freight kept per Warehouse that is older than the oldest in use."
+    )
+    retain_promotions: int = Field(
+        default=20,
+        ge=1,
+        description="Promotions kept per Stage that are older than the oldest open one; so many stays back can a "
+        "Stage go.",
+    )
+    retain_hours: float = Field(
+        default=336.0, ge=1.0, le=876_000.0, description="No Freight and no Promotion younger than this is collected."
+    )
 
     @property
     def root(self) -> Path:

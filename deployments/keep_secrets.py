@@ -7,7 +7,15 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import VariableCreate, VariableUpdate
 
 from blocks.config_maps import read_config_maps, variable, variable_name
-from blocks.credentials import GenericSecret, RepositoryCredentials, SecretBlock, block_name, read_secrets
+from blocks.credentials import (
+    FIELDS,
+    GenericSecret,
+    RepositoryCredentials,
+    SecretBlock,
+    block_name,
+    plain,
+    read_secrets,
+)
 from deployments.manifests.config_map import ConfigMapSpec
 from deployments.manifests.secret import SecretSpec
 
@@ -66,15 +74,16 @@ def as_block(spec: SecretSpec) -> SecretBlock:
     if spec.cred_type == "generic":
         values = {key: value.get_secret_value() for key, value in spec.values.items()}
         return GenericSecret.model_validate({"project": spec.project, "secret_name": spec.name, "data": values})
+    fields = {name: plain(spec.values[key]) for key, name in FIELDS.items() if key in spec.values}
     return RepositoryCredentials.model_validate(
         {
             "project": spec.project,
             "secret_name": spec.name,
             "cred_type": spec.cred_type,
-            "repo_url": spec.repo_url,
-            "repo_url_is_regex": spec.repo_url_is_regex,
-            "username": spec.username,
-            "password": spec.password,
+            "repo_url": plain(spec.values["repoURL"]),
+            "repo_url_is_regex": plain(spec.values.get("repoURLIsRegex")) == "true",
+            "github_token_scopes": spec.github_token_scopes,
+            **fields,
         }
     )
 
@@ -83,9 +92,7 @@ def _plain(block: SecretBlock | None) -> Any:
     """All of a block's values, to compare; never shown."""
     if block is None:
         return None
-    if isinstance(block, GenericSecret):
-        return ("generic", block.data.get_secret_value())
-    return (block.cred_type, block.repo_url, block.repo_url_is_regex, block.username, block.password.get_secret_value())
+    return type(block), {name: plain(getattr(block, name)) for name in type(block).model_fields}
 
 
 def _action(before: Any, after: Any) -> str:

@@ -1,14 +1,13 @@
 """Everything a flow reaches outside through, opened once per event loop and shared by all runs in it."""
 
 import asyncio
-import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 from weakref import WeakKeyDictionary
 
-import re2
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
@@ -16,22 +15,21 @@ from prefect.settings import PREFECT_API_URL
 from blocks.argocd import ArgoCD
 from blocks.argocd_block import ArgoCDConnection
 from blocks.chart_repository import ChartRepositories
-from blocks.credentials import GenericSecret, RepositoryCredentials, SecretBlock, block_name, read_secrets
+from blocks.credential_exchange.ambient import clouds
+from blocks.credential_exchange.exchanger import Exchanger
+from blocks.credential_exchange.wanted import Site
+from blocks.credentials import block_name
 from blocks.errors import NotFound, Unreachable
 from blocks.git.mirror import Mirrors
 from blocks.image_registry import ImageRegistry
 from blocks.ledger.ledger import Ledger
-from blocks.records import Credentials
 from blocks.settings import Settings
+from blocks.web import Web
+from flows.credentials_lookup import CredentialsLookup
 from flows.promotion.result import CredentialsFor
-from flows.warehouse.urls import normalize_chart, normalize_git, normalize_image
 
-log = logging.getLogger("drayage")
-
-SECRETS_SECONDS = 15.0
-"""How long secrets read from Prefect are used before they are read again."""
-
-NORMALIZE = {"git": normalize_git, "image": normalize_image, "helm": normalize_chart}
+CLUSTER_SECONDS = 15.0
+"""How long the connection to an Argo CD is used before its block is read again."""
 
 
 @dataclass
@@ -43,73 +41,25 @@ class World:
     git: Mirrors
     registry: ImageRegistry
     charts: ChartRepositories
-    _secrets: dict[str, tuple[float, list[SecretBlock]]] = field(default_factory=dict, repr=False)
+    web: Web
+    lookup: CredentialsLookup = field(repr=False)
     _clusters: dict[str, tuple[float, ArgoCD]] = field(default_factory=dict, repr=False)
-
-    async def secrets(self, project: str) -> list[SecretBlock]:
-        """Read what the project may use, its own first, then the shared ones."""
-        read_at, secrets = self._secrets.get(project, (float("-inf"), []))
-        if monotonic() - read_at > SECRETS_SECONDS:
-            async with get_client() as client:
-                secrets = await read_secrets(client, project)
-            self._secrets[project] = (monotonic(), secrets)
-        return secrets
 
     def credentials(self, project: str) -> CredentialsFor:
         """Make the look-up of repository credentials for one project (Kargo: exact before regex)."""
-
-        async def find(cred_type: str, repo_url: str) -> Credentials | None:
-            known = [block for block in await self.secrets(project) if isinstance(block, RepositoryCredentials)]
-            chosen = choose_credentials(known, cred_type, repo_url)
-            log.debug(
-                "%s %s is opened with %s",
-                cred_type,
-                NORMALIZE[cred_type](repo_url),
-                chosen.name if chosen else "no credentials",
-            )
-            return chosen
-
-        return find
+        return self.lookup.credentials(project)
 
     async def generic_secrets(self, project: str, *, shared: bool = False) -> dict[str, dict[str, str]]:
         """Read the generic secrets of the project, or the shared ones, by name."""
-        return {
-            block.secret_name: {key: str(value) for key, value in block.data.get_secret_value().items()}
-            for block in await self.secrets(project)
-            if isinstance(block, GenericSecret) and (block.project == project) != shared
-        }
+        return await self.lookup.generic(project, shared=shared)
 
     async def argocd(self, project: str) -> ArgoCD:
         """Connect to the project's Argo CD: block `drayage-argocd/<project>`, else `drayage-argocd/default`."""
         read_at, cluster = self._clusters.get(project, (float("-inf"), None))
-        if cluster is None or monotonic() - read_at > SECRETS_SECONDS:
+        if cluster is None or monotonic() - read_at > CLUSTER_SECONDS:
             cluster = (await _argocd_block(project)).connect()
             self._clusters[project] = (monotonic(), cluster)
         return cluster
-
-
-def choose_credentials(known: list[RepositoryCredentials], cred_type: str, repo_url: str) -> Credentials | None:
-    """Pick what opens a repository: own before shared, in each exact before regex, then by name.
-
-    Source: Kargo, Managing Secrets. A pattern may match the URL as written or normalised, anywhere in it.
-    """
-    normalize = NORMALIZE[cred_type]
-    kind = [block for block in known if block.cred_type == cred_type]
-    for project in dict.fromkeys(block.project for block in kind):
-        own = [block for block in kind if block.project == project]
-        exact = [b for b in own if not b.repo_url_is_regex and normalize(b.repo_url) == normalize(repo_url)]
-        pattern = [b for b in own if b.repo_url_is_regex and _matches(b.repo_url, (repo_url, normalize(repo_url)))]
-        if found := exact or pattern:
-            best = found[0]
-            return Credentials(best.secret_name, best.username, best.password.get_secret_value())
-    return None
-
-
-def _matches(pattern: str, urls: tuple[str, ...]) -> bool:
-    try:
-        return any(re2.search(pattern, url) for url in urls)
-    except re2.error:
-        return False
 
 
 async def _argocd_block(project: str) -> ArgoCDConnection:
@@ -151,7 +101,14 @@ async def _open(settings: Settings) -> World:
         ),
         registry=ImageRegistry(allow_plain_http_credentials=over_http),
         charts=ChartRepositories(allow_plain_http_credentials=over_http),
+        web=Web(allow_plain_http_credentials=over_http),
+        lookup=CredentialsLookup(Exchanger(_site(settings))),
     )
+
+
+def _site(settings: Settings) -> Site:
+    ambient = clouds(settings.ambient_credentials, os.environ)
+    return Site(ambient=ambient, allow_plain_http=settings.allow_credentials_over_http)
 
 
 async def close_world() -> None:
@@ -160,6 +117,8 @@ async def close_world() -> None:
         here = await opened
         await here.registry.aclose()
         await here.charts.aclose()
+        await here.web.aclose()
+        here.lookup.clear()
         await here.ledger.close()
 
 

@@ -7,6 +7,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from blocks.credential_exchange.github_app import SCOPES, read_scopes
+from blocks.credential_exchange.kinds import KEYS
+from blocks.credential_exchange.kinds import problems as kind_problems
 from blocks.errors import Invalid
 from deployments.manifests.metadata import ObjectMeta
 from deployments.manifests.problem import Path
@@ -16,37 +19,23 @@ TYPE_LABEL = "kargo.akuity.io/cred-type"
 REPOSITORY_TYPES = ("git", "helm", "image")
 TYPES = (*REPOSITORY_TYPES, "generic")
 
-_REPOSITORY_KEYS = ("repoURL", "repoURLIsRegex", "username", "password")
-_NOT_YET = {
-    "sshPrivateKey": "SSH keys",
-    "githubAppClientID": "GitHub Apps",
-    "githubAppID": "GitHub Apps",
-    "githubAppInstallationID": "GitHub Apps",
-    "githubAppPrivateKey": "GitHub Apps",
-    "awsRegion": "AWS credentials",
-    "awsAccessKeyID": "AWS credentials",
-    "awsSecretAccessKey": "AWS credentials",
-    "gcpServiceAccountKey": "Google Cloud credentials",
-}
+_URL_KEYS = ("repoURL", "repoURLIsRegex")
 
 Found = list[tuple[Path, str]]
 
 
 @dataclass(frozen=True)
 class SecretSpec:
-    """What becomes an encrypted Prefect block.
+    """What becomes an encrypted Prefect block: its values by key, those of repositories by Kargo's keys.
 
-    Repository credentials (git, helm, image) have `repo_url`, `username` and `password`; generic ones `values`.
+    `github_token_scopes` is the annotation that restricts a GitHub App.
     """
 
     project: str
     name: str
     cred_type: str
-    repo_url: str = field(default="", repr=False)
-    repo_url_is_regex: bool = False
-    username: str = field(default="", repr=False)
-    password: SecretStr = field(default=SecretStr(""), repr=False)
     values: dict[str, SecretStr] = field(default_factory=dict, repr=False)
+    github_token_scopes: str = ""
 
 
 def read_secret(metadata: ObjectMeta, data: dict[str, Any]) -> tuple[SecretSpec | None, Found]:
@@ -59,46 +48,40 @@ def read_secret(metadata: ObjectMeta, data: dict[str, Any]) -> tuple[SecretSpec 
             (("metadata", "labels", TYPE_LABEL), f"is none of {known}, expected one of them, set the label")
         )
     elif cred_type in REPOSITORY_TYPES:
-        problems += _repository_problems(values, data)
+        problems += _repository_problems(cred_type, values, data)
+    scopes = metadata.annotations.get(SCOPES, "")
+    problems += _scope_problems(scopes)
     if problems:
         return None, problems
-    project = metadata.namespace or ""
-    if cred_type == "generic":
-        hidden = {key: SecretStr(value) for key, value in values.items()}
-        return SecretSpec(project, metadata.name, cred_type, values=hidden), []
-    return _repository(project, metadata.name, cred_type, values), []
+    hidden = {key: SecretStr(value) for key, value in values.items()}
+    return SecretSpec(metadata.namespace or "", metadata.name, cred_type, hidden, scopes), []
 
 
-def _repository(project: str, name: str, cred_type: str, values: dict[str, str]) -> SecretSpec:
-    return SecretSpec(
-        project,
-        name,
-        cred_type,
-        repo_url=values["repoURL"],
-        repo_url_is_regex=values.get("repoURLIsRegex") == "true",
-        username=values["username"],
-        password=SecretStr(values["password"]),
-    )
-
-
-def _repository_problems(values: dict[str, str], data: dict[str, Any]) -> Found:
-    later = sorted({_NOT_YET[key] for key in values if key in _NOT_YET})
-    if later:
-        return [(("stringData",), f"{what} are not available yet; use username and password") for what in later]
-    known = ", ".join(_REPOSITORY_KEYS)
+def _repository_problems(cred_type: str, values: dict[str, str], data: dict[str, Any]) -> Found:
+    known = ", ".join((*_URL_KEYS, *KEYS))
     problems: Found = [
         (_place(key, data), f"is no key of repository credentials, expected only {known}, remove it")
         for key in values
-        if key not in _REPOSITORY_KEYS
+        if key not in (*_URL_KEYS, *KEYS)
     ]
+    if not values.get("repoURL"):
+        problems.append((("stringData", "repoURL"), "is missing, expected for repository credentials, add it"))
     problems += [
-        (("stringData", key), "is missing, expected for repository credentials, add it")
-        for key in ("repoURL", "username", "password")
-        if not values.get(key)
+        (_place(key, data) if key in values else ("stringData", key), sentence)
+        for key, sentence in kind_problems(cred_type, {key: values[key] for key in KEYS if key in values})
     ]
     if values.get("repoURLIsRegex") == "true" and not _is_regex(values.get("repoURL", "")):
         problems.append((_place("repoURL", data), "is no RE2 regular expression, expected one, correct it"))
     return problems
+
+
+def _scope_problems(scopes: str) -> Found:
+    try:
+        if scopes.strip():
+            read_scopes(scopes)
+    except Invalid as error:
+        return [(("metadata", "annotations", SCOPES), str(error))]
+    return []
 
 
 def _is_regex(pattern: str) -> bool:

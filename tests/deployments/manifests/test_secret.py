@@ -1,11 +1,15 @@
 """Secrets become encrypted blocks, and their values reach no message and no repr."""
 
 import base64
+import json
 
 import pytest
 
+from blocks.credential_exchange.kinds import KEYS
+from deployments.keep_secrets import as_block
 from deployments.manifests.load import load
 from tests.deployments.manifests.report import PROJECT, loaded, report
+from tests.servers.keys import google_key, rsa_pem, ssh_pem
 
 VALUE = "hunter2"
 HEAD = """---
@@ -18,22 +22,27 @@ metadata:
 """
 
 
+def encoded(text):
+    """Base64, as `data` wants it."""
+    return base64.b64encode(text.encode()).decode()
+
+
 def _secret(cred_type, body):
     return PROJECT + HEAD % cred_type + body
 
 
 def test_repository_credentials():
     """`data` is decoded, and what stands in stringData wins."""
-    encoded = base64.b64encode(b"https://git.example/acme").decode()
     text = _secret(
         "git",
-        f"type: Opaque\ndata: {{repoURL: {encoded}, username: eA==}}\n"
+        f"type: Opaque\ndata: {{repoURL: {encoded('https://git.example/acme')}, username: eA==}}\n"
         f"stringData: {{repoURLIsRegex: 'true', username: me, password: {VALUE}}}\n",
     )
     (secret,) = loaded(text).secrets
     assert (secret.project, secret.name, secret.cred_type) == ("demo", "repo", "git")
-    assert (secret.repo_url, secret.repo_url_is_regex, secret.username) == ("https://git.example/acme", True, "me")
-    assert secret.password.get_secret_value() == VALUE
+    block = as_block(secret)
+    assert (block.repo_url, block.repo_url_is_regex, block.username) == ("https://git.example/acme", True, "me")
+    assert block.values() == {"username": "me", "password": VALUE}
 
 
 def test_generic_secrets():
@@ -74,17 +83,77 @@ def test_values_stay_out_of_reprs():
             f"stringData:\n  password: {VALUE}\n  pasword: {VALUE}\n",
             [
                 "11: stringData.repoURL: is missing, expected for repository credentials, add it",
-                "11: stringData.username: is missing, expected for repository credentials, add it",
-                "13: stringData.pasword: is no key of repository credentials, "
-                "expected only repoURL, repoURLIsRegex, username, password, remove it",
+                f"13: stringData.pasword: is no key of repository credentials, "
+                f"expected only {', '.join(('repoURL', 'repoURLIsRegex', *KEYS))}, remove it",
             ],
             id="keys",
         ),
         pytest.param(
+            "image",
+            f"stringData: {{repoURL: x, repoURLIsRegex: {VALUE!r}}}\n",
+            [
+                "11: stringData.password: is missing, expected the keys of one kind of credentials, "
+                "username, password (a user name and password); "
+                "awsRegion, awsAccessKeyID, awsSecretAccessKey (AWS access keys); "
+                "gcpServiceAccountKey (a Google service account's key), add them"
+            ],
+            id="no-kind",
+        ),
+        pytest.param(
+            "git",
+            f"stringData: {{repoURL: x, password: {VALUE}}}\ndata: {{sshPrivateKey: {encoded(VALUE)}}}\n",
+            [
+                "12: data.sshPrivateKey: makes this a user name and password and an SSH key, "
+                "expected one of them, remove the others"
+            ],
+            id="two-kinds",
+        ),
+        pytest.param(
+            "image",
+            f"stringData: {{repoURL: x, sshPrivateKey: {VALUE}}}\n",
+            ["11: stringData.sshPrivateKey: belongs to an SSH key, expected in credentials of type git, move it there"],
+            id="wrong-type",
+        ),
+        pytest.param(
             "git",
             f"stringData: {{repoURL: x, sshPrivateKey: {VALUE}}}\n",
-            ["11: stringData: SSH keys are not available yet; use username and password"],
-            id="not-yet",
+            [
+                "11: stringData.sshPrivateKey: is no private key, "
+                "expected one in PEM or OpenSSH form without passphrase, paste the whole file"
+            ],
+            id="ssh-key",
+        ),
+        pytest.param(
+            "git",
+            f"stringData: {{repoURL: x, githubAppInstallationID: {VALUE}}}\n"
+            f"data: {{githubAppPrivateKey: {encoded(VALUE)}}}\n",
+            [
+                "11: stringData.githubAppClientID: is missing, "
+                "expected githubAppClientID or githubAppID for a GitHub App, add it",
+                "11: stringData.githubAppInstallationID: is no number, "
+                "expected the one at the end of the installation's URL, correct it",
+                "12: data.githubAppPrivateKey: is no RSA key in PEM, "
+                "expected the one GitHub generated for the App, paste the whole file",
+            ],
+            id="github-app",
+        ),
+        pytest.param(
+            "image",
+            f"stringData: {{repoURL: x, awsRegion: {VALUE}, awsSecretAccessKey: {VALUE}}}\n",
+            [
+                "11: stringData.awsAccessKeyID: is missing, expected awsAccessKeyID for AWS access keys, add it",
+                "11: stringData.awsRegion: is no region of AWS, expected one like eu-west-1, correct it",
+            ],
+            id="aws",
+        ),
+        pytest.param(
+            "helm",
+            f"stringData: {{repoURL: x, gcpServiceAccountKey: {encoded(VALUE)}}}\n",
+            [
+                "11: stringData.gcpServiceAccountKey: is no key of a service account, "
+                "expected base64 of the JSON file that Google made, paste that"
+            ],
+            id="google",
         ),
         pytest.param(
             "generic",
@@ -148,3 +217,48 @@ def test_the_last_applied_annotation_is_dropped(tmp_path):
     file.write_text(PROJECT.replace("{name: demo}", f"{{name: demo, annotations: {{{annotation}: {VALUE}, a: b}}}}"))
     (definition,) = load([str(file)], []).definitions
     assert definition.manifest["metadata"] == {"name": "demo", "annotations": {"a": "b"}}
+
+
+@pytest.mark.parametrize(
+    ("cred_type", "values"),
+    [
+        pytest.param("git", {"password": "a-token"}, id="token-alone"),
+        pytest.param("git", {"sshPrivateKey": ssh_pem(), "knownHosts": "git.example ssh-ed25519 AAAA"}, id="ssh"),
+        pytest.param(
+            "git",
+            {"githubAppClientID": "Iv1", "githubAppInstallationID": "5", "githubAppPrivateKey": rsa_pem()},
+            id="github-app",
+        ),
+        pytest.param(
+            "git",
+            {"githubAppID": "7", "githubAppInstallationID": "5", "githubAppPrivateKey": encoded(rsa_pem())},
+            id="github-app-of-old",
+        ),
+        pytest.param(
+            "image", {"awsRegion": "eu-west-1", "awsAccessKeyID": "AKIA", "awsSecretAccessKey": VALUE}, id="aws"
+        ),
+        pytest.param("helm", {"gcpServiceAccountKey": encoded(google_key())}, id="google"),
+    ],
+)
+def test_every_kind_is_taken_as_it_is(cred_type, values):
+    """What a Secret holds is in its block, whichever kind it is, and in no repr."""
+    text = "stringData:\n" + "".join(f"  {key}: {json.dumps(text)}\n" for key, text in values.items())
+    (secret,) = loaded(_secret(cred_type, text + "  repoURL: https://git.example/a\n")).secrets
+    block = as_block(secret)
+    assert block.values() == values
+    for key in ("password", "sshPrivateKey", "githubAppPrivateKey", "awsSecretAccessKey", "gcpServiceAccountKey"):
+        assert key not in values or values[key] not in repr(block) + repr(secret)
+
+
+def test_the_repositories_of_an_app_are_read():
+    """The annotation is kept as it is written, and refused where it is when it cannot be read."""
+    body = f"stringData: {{repoURL: x, password: {VALUE}}}\n"
+    annotated = "  name: repo\n  annotations:\n    kargo.akuity.io/github-token-scopes: '%s'\n"
+    good = _secret("git", body).replace("  name: repo\n", annotated)
+    (secret,) = loaded(good % '{"demo": ["a"]}').secrets
+    assert as_block(secret).github_token_scopes == '{"demo": ["a"]}'
+    (problem,) = report(good % '["a"]')
+    assert problem == (
+        "stdin:10: document 2 (Secret/repo): metadata.annotations['kargo.akuity.io/github-token-scopes']: "
+        'is no JSON of projects with their repositories, expected {"project": ["repository"]}, correct it'
+    )

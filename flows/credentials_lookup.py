@@ -1,0 +1,126 @@
+"""Which of a project's credentials open a repository, and what they are exchanged for when they are no password."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from time import monotonic
+
+import re2
+from prefect.client.orchestration import get_client
+
+from blocks.credential_exchange.exchanger import Exchanger
+from blocks.credential_exchange.github_app import SCOPES, may_open
+from blocks.credential_exchange.wanted import Wanted
+from blocks.credentials import SHARED, GenericSecret, RepositoryCredentials, SecretBlock, read_secrets
+from blocks.errors import Invalid
+from blocks.git.access import USERINFO
+from blocks.records import Credentials
+from flows.promotion.result import CredentialsFor
+from flows.warehouse.urls import normalize_chart, normalize_git, normalize_image
+
+log = logging.getLogger("drayage")
+
+SECRETS_SECONDS = 15.0
+"""How long secrets read from Prefect are used before they are read again."""
+
+NORMALIZE = {"git": normalize_git, "image": normalize_image, "helm": normalize_chart}
+
+
+class CredentialsLookup:
+    """Finds credentials for all projects, from secrets that are read once for all. Belongs to one event loop."""
+
+    def __init__(self, exchanger: Exchanger) -> None:
+        """Read nothing yet."""
+        self._exchanger = exchanger
+        self._reading = asyncio.Lock()
+        self._read_at, self._secrets = float("-inf"), list[SecretBlock]()
+
+    async def secrets(self, project: str) -> list[SecretBlock]:
+        """Read what the project may use, its own first, then the shared ones."""
+        async with self._reading:
+            if monotonic() - self._read_at > SECRETS_SECONDS:
+                async with get_client() as client:
+                    self._secrets = await read_secrets(client)
+                self._read_at = monotonic()
+        return [block for block in self._secrets if block.project in (project, SHARED)]
+
+    async def generic(self, project: str, *, shared: bool = False) -> dict[str, dict[str, str]]:
+        """Read the generic secrets of the project, or the shared ones, by name."""
+        return {
+            block.secret_name: {key: str(value) for key, value in block.data.get_secret_value().items()}
+            for block in await self.secrets(project)
+            if isinstance(block, GenericSecret) and (block.project == project) != shared
+        }
+
+    def credentials(self, project: str) -> CredentialsFor:
+        """Make the look-up for one project. Each request is logged with the name of what was found."""
+
+        async def find(cred_type: str, repo_url: str) -> Credentials | None:
+            known = [block for block in await self.secrets(project) if isinstance(block, RepositoryCredentials)]
+            chosen = choose_credentials(known, cred_type, repo_url)
+            opened = await self._open(project, cred_type, repo_url, chosen)
+            name = f"credentials {opened.name!r}" if opened else "no credentials"
+            shown = USERINFO.sub("***@", NORMALIZE[cred_type](repo_url))
+            log.log(
+                logging.INFO if opened else logging.DEBUG,
+                "project %s opens %s %s with %s",
+                project,
+                cred_type,
+                shown,
+                name,
+            )
+            return opened
+
+        return find
+
+    def clear(self) -> None:
+        """Forget all secrets and tokens."""
+        self._read_at, self._secrets = float("-inf"), []
+        self._exchanger.clear()
+
+    async def _open(
+        self, project: str, cred_type: str, repo_url: str, chosen: RepositoryCredentials | None
+    ) -> Credentials | None:
+        url = NORMALIZE[cred_type](repo_url)
+        if chosen is None:
+            return await self._exchanger.ambient(Wanted(project, cred_type, url, ""))
+        if not permitted(chosen, project, url):
+            log.info("project %s may not open %s with credentials %r", project, url, chosen.secret_name)
+            return None
+        return await self._exchanger.open(Wanted(project, cred_type, url, chosen.secret_name), chosen.values())
+
+
+def choose_credentials(
+    known: Sequence[RepositoryCredentials], cred_type: str, repo_url: str
+) -> RepositoryCredentials | None:
+    """Pick what opens a repository: own before shared, in each exact before regex, then by name.
+
+    `known` is sorted so. Source: Kargo, Managing Secrets. A pattern may match the URL as written or normalised,
+    anywhere in it.
+    """
+    normalize = NORMALIZE[cred_type]
+    kind = [block for block in known if block.cred_type == cred_type]
+    for project in dict.fromkeys(block.project for block in kind):
+        own = [block for block in kind if block.project == project]
+        exact = [b for b in own if not b.repo_url_is_regex and normalize(b.repo_url) == normalize(repo_url)]
+        pattern = [b for b in own if b.repo_url_is_regex and _matches(b.repo_url, (repo_url, normalize(repo_url)))]
+        if found := exact or pattern:
+            return found[0]
+    return None
+
+
+def permitted(chosen: RepositoryCredentials, project: str, url: str) -> bool:
+    """Whether the credentials' annotation lets a project open a repository. Raises Invalid when it is unreadable."""
+    if not (chosen.github_app_client_id or chosen.github_app_id):
+        return True
+    try:
+        return may_open(chosen.github_token_scopes, project, url)
+    except Invalid as error:
+        raise Invalid(f"credentials {chosen.secret_name!r} open nothing: their annotation {SCOPES} {error}") from None
+
+
+def _matches(pattern: str, urls: tuple[str, ...]) -> bool:
+    try:
+        return any(re2.search(pattern, url) for url in urls)
+    except re2.error:
+        return False
