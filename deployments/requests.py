@@ -129,6 +129,24 @@ async def abort_promotion(here: World, project: str, name: str, actor: str, reas
     return aborted
 
 
+async def retry_promotion(here: World, project: str, name: str, actor: str, reason: str = "") -> PromotionRecord:
+    """Have a failed Promotion go on at the step that failed, in a new run. One that has not ended is returned as it is.
+
+    Raises Refused when it did not fail, when its Stage has moved on, and when its Freight may not enter any more.
+    """
+    known = await here.ledger.promotions.get(project, name)
+    if known is None:
+        raise NotFound(f"project {project!r} has no Promotion {name!r}")
+    if not known.phase.terminal:
+        return known
+    await check_wish(here.ledger, Wish(project, known.stage, actor, known.freight), datetime.now(UTC))
+    again = await here.ledger.promotions.retry(project, name, actor, reason, datetime.now(UTC))
+    async with get_client() as client:
+        run = await start_promotion(client, again)
+    await tell(again, "promotion.retried")
+    return await here.ledger.promotions.attach_run(project, name, str(run.id))
+
+
 async def approve_freight(here: World, project: str, stage: str, freight: str, actor: str) -> bool:
     """Approve Freight for a Stage, past verification and soak but never past origin (Kargo: approve).
 

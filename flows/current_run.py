@@ -3,7 +3,7 @@
 import asyncio
 import getpass
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,13 +16,17 @@ from prefect.types._datetime import now as prefect_now
 
 from blocks.ledger.records import CONTROLLER
 
+CLOCKS_APART = timedelta(seconds=1)
+"""How far the clocks of workers, ledger and Prefect's server may differ."""
+
 
 @dataclass(frozen=True)
 class CurrentRun:
     """The flow run that is executing.
 
     `owner` is new each time the body starts, so that an old process of the same run is told apart from the one
-    that took over. `deployed` runs can be suspended; `automatic` ones nobody asked for.
+    that took over. `deployed` runs can be suspended; `automatic` ones nobody asked for. `count` is 1 at first and grows
+    each time the run begins again.
     """
 
     id: str
@@ -30,6 +34,7 @@ class CurrentRun:
     deployed: bool
     automatic: bool
     actor: str
+    count: int = 1
 
 
 def current_run() -> CurrentRun:
@@ -42,7 +47,9 @@ def current_run() -> CurrentRun:
     automatic = created_by in ("AUTOMATION", "SCHEDULE") or "auto" in run.tags
     deployed = run.deployment_id is not None
     owner = f"{run.id}/{uuid4().hex[:12]}"
-    return CurrentRun(str(run.id), owner, deployed, automatic, CONTROLLER if automatic else _person(deployed))
+    return CurrentRun(
+        str(run.id), owner, deployed, automatic, CONTROLLER if automatic else _person(deployed), run.run_count
+    )
 
 
 def _person(deployed: bool) -> str:
@@ -91,3 +98,15 @@ async def leave_quietly(run: CurrentRun) -> None:
     """End this execution without touching the run's state, because another one works on it. Never returns."""
     async with get_client() as client:
         raise Pause(state=(await client.read_flow_run(_uuid(run))).state)
+
+
+async def retried_in_prefect(run: CurrentRun, since: datetime) -> bool:
+    """Whether a person had Prefect retry this run, which it had called Failed at that time or later.
+
+    A run that a crash kept from saying so begins again, too, but was never called Failed.
+    """
+    if run.count < 2:
+        return False
+    async with get_client() as client:
+        states = await client.read_flow_run_states(UUID(run.id))
+    return any(state.is_failed() and state.timestamp >= since - CLOCKS_APART for state in states)

@@ -13,11 +13,12 @@ from prefect.states import Cancelled, Failed
 from ulid import ULID
 
 from blocks.errors import NotFound, Refused
+from blocks.ledger.promotion_retries import RETRIED
 from blocks.ledger.records import Phase, PromotionRecord
 from flows.approval import check_askable, obtain_approval
 from flows.at_work import at_work
 from flows.carry_out import carry_out
-from flows.current_run import CurrentRun, current_run, describe, ended
+from flows.current_run import CurrentRun, current_run, describe, ended, retried_in_prefect
 from flows.freight.describe import change_table
 from flows.promotion.admission import Declined, Wish, admit
 from flows.publish import publish_stage, tell
@@ -56,6 +57,7 @@ async def _promote(here: World, run: CurrentRun, wish: Wish, promotion: str) -> 
     record = await _admitted(here, wish, promotion)
     if isinstance(record, Declined):
         return ended("Skipped", record.sentence)
+    record = await _retried(here, run, record)
     alias = await _name(here, run, record)
     if rejection := await _approved(here, record):
         return await _refuse(here, record, alias, rejection)
@@ -84,6 +86,19 @@ async def _admitted(here: World, wish: Wish, promotion: str) -> PromotionRecord 
     if isinstance(record, PromotionRecord):
         await tell(record, "promotion.created")
     return record
+
+
+async def _retried(here: World, run: CurrentRun, record: PromotionRecord) -> PromotionRecord:
+    """Let a failed Promotion go on when somebody pressed "Retry" in the Prefect UI."""
+    if record.phase not in RETRIED or record.finished_at is None:
+        return record
+    if not await retried_in_prefect(run, record.finished_at):
+        return record
+    again = await here.ledger.promotions.retry(
+        record.project, record.name, run.actor, "retried in Prefect", datetime.now(UTC), run.id
+    )
+    await tell(again, "promotion.retried")
+    return again
 
 
 async def _name(here: World, run: CurrentRun, record: PromotionRecord) -> str:

@@ -34,7 +34,8 @@ async def tell(record: PromotionRecord, name: str) -> None:
         "message": record.message,
     }
     resource = stage_resource(record.project, record.stage)
-    await try_post([event(name, resource, payload, key=f"{record.project}/{record.name}", project=record.project)])
+    key = f"{record.project}/{record.name}/{record.retries}"
+    await try_post([event(name, resource, payload, key=key, project=record.project)])
 
 
 async def tell_verification(record: VerificationRecord) -> None:

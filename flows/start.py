@@ -45,9 +45,8 @@ def automation_name(project: str, stage: str) -> str:
 async def start_promotion(client: PrefectClient, record: PromotionRecord) -> FlowRun:
     """Start the run of a Promotion that is in the ledger."""
     parameters = {"freight": record.freight, "reason": record.reason, "promotion": record.name}
-    return await _start(
-        client, f"promote/{stage_deployment(record.project, record.stage)}", parameters, f"promotion/{record.name}", []
-    )
+    deployment = f"promote/{stage_deployment(record.project, record.stage)}"
+    return await _start(client, deployment, parameters, f"promotion/{record.name}/{record.retries}", [])
 
 
 async def start_automatic(client: PrefectClient, project: str, stage: str, freight: str, key: str) -> FlowRun:

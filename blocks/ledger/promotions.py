@@ -3,8 +3,9 @@
 from blocks.ledger.promotion_claims import PromotionClaims
 from blocks.ledger.promotion_ends import PromotionEnds
 from blocks.ledger.promotion_queries import PromotionQueries
+from blocks.ledger.promotion_retries import PromotionRetries
 from blocks.ledger.promotion_steps import PromotionSteps
 
 
-class Promotions(PromotionQueries, PromotionClaims, PromotionSteps, PromotionEnds):
+class Promotions(PromotionQueries, PromotionClaims, PromotionSteps, PromotionEnds, PromotionRetries):
     """Each transition is one transaction that checks the phase it leaves and who holds the promotion."""

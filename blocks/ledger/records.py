@@ -36,7 +36,11 @@ class Definition:
 
 @dataclass(frozen=True)
 class WarehouseStatus:
-    """What discovery last saw of one Warehouse. `discovered` and `conditions` have Kargo's shapes."""
+    """What discovery last saw of one Warehouse. `discovered` and `conditions` have Kargo's shapes.
+
+    `discovered_at` is when all of it was last looked at. `refreshes` holds what was asked for and not handled yet:
+    a `token` and, where only a part is meant, a `hint`. `budgets` names whom it asks: kind, host and credential.
+    """
 
     project: str
     name: str
@@ -47,6 +51,8 @@ class WarehouseStatus:
     last_freight: str = ""
     refresh_requested: str = ""
     refresh_handled: str = ""
+    refreshes: list[Json] = field(default_factory=list)
+    budgets: list[list[str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,8 @@ class PromotionRecord:
 
     `collection` maps origin to Freight name as the Stage will hold them on success; it is empty until
     the promotion starts. `owner` names the run that works on it and `lease_until` when that claim lapses.
-    `intent` is `hold`, `resume` or empty (Kargo: auto-promotion holds).
+    `intent` is `hold`, `resume` or empty (Kargo: auto-promotion holds). `retries` counts how often people had it go on
+    after a failure.
     """
 
     project: str
@@ -153,6 +160,7 @@ class PromotionRecord:
     lease_until: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    retries: int = 0
 
 
 class StepStatus(StrEnum):

@@ -95,6 +95,9 @@ warehouses = sa.Table(
     _name("last_freight"),
     _name("refresh_requested"),
     _name("refresh_handled"),
+    _json("refreshes"),
+    # Which budgets it asks: lists of kind, host and credential.
+    _json("budgets"),
     _time("updated_at"),
 )
 
@@ -183,6 +186,7 @@ promotions = sa.Table(
     _time("lease_until", nullable=True),
     _time("started_at", nullable=True),
     _time("finished_at", nullable=True),
+    sa.Column("retries", sa.Integer, nullable=False),
     _only("uq_promotions_running", "project", "stage", where="phase = 'Running'"),
     _only("uq_promotions_flow_run_id", "flow_run_id", where="flow_run_id IS NOT NULL"),
     sa.Index("ix_promotions_newest", "project", "created_at", "name"),
@@ -253,6 +257,7 @@ verifications = sa.Table(
     _time("finished_at", nullable=True),
     _only("uq_verifications_open", "project", "stage", where="phase IN ('Pending', 'Running')"),
     sa.Index("ix_verifications_newest_of_stage", "project", "stage", "started_at", "id"),
+    sa.Index("ix_verifications_project_promotion", "project", "promotion"),
 )
 
 audit = sa.Table(
@@ -307,10 +312,27 @@ registry_images = sa.Table(
     sa.Index("ix_registry_images_repository_read_at_digest", "repository", "read_at", "digest"),
 )
 
+budgets = sa.Table(
+    "budgets",
+    metadata,
+    _key("kind"),
+    _key("host"),
+    _key("credential"),
+    sa.Column("limit", sa.BigInteger, nullable=True),
+    sa.Column("remaining", sa.BigInteger, nullable=True),
+    _time("resets_at", nullable=True),
+    _number("waiting"),
+    _time("backing_off_until", nullable=True),
+    _time("seen_at"),
+    sa.Index("ix_budgets_seen_at", "seen_at"),
+)
+
 leases = sa.Table(
     "leases",
     metadata,
     _key("name"),
     _name("owner"),
     _time("until"),
+    # Since when this owner has it without a break; unknown of claims made before this was kept.
+    _time("since", nullable=True),
 )

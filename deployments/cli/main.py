@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from deployments.cli import abort, apply, approve, delete, demo, evaluate, get, promote, refresh, up, verify
+from deployments.cli import abort, apply, approve, delete, demo, evaluate, get, promote, refresh, retry, up, verify
 from deployments.fail import fail
 
 WRONG_USE: type[Exception] = typer.BadParameter.__bases__[0]
@@ -32,6 +32,7 @@ app.command("promote")(promote.promote)
 app.command("approve")(approve.approve)
 app.add_typer(verify.app, name="verify")
 app.add_typer(abort.app, name="abort")
+app.add_typer(retry.app, name="retry")
 app.command("evaluate")(evaluate.evaluate)
 
 

@@ -4,12 +4,15 @@ import io
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from ruamel.yaml import YAML
+
+if TYPE_CHECKING:
+    from blocks.ledger.records import PromotionRecord
 
 Json = dict[str, Any]
 FORMATS = ("table", "json", "yaml")
@@ -48,3 +51,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], empty: st
     if not console.is_terminal:
         console.width = 1000
     console.print(table, soft_wrap=not console.is_terminal)
+
+
+def say_phase(record: "PromotionRecord") -> None:
+    """Tell a person who waits what a Promotion has come to."""
+    print(
+        f"promotion/{record.name} {record.phase}" + (f": {record.message}" if record.message else ""), file=sys.stderr
+    )

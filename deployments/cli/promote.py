@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deployments.cli.options import Freight, FreightAlias, Output, Project, Wait, exactly_one
-from deployments.cli.printing import check_format, print_objects
+from deployments.cli.printing import check_format, print_objects, say_phase
 
 if TYPE_CHECKING:
     from blocks.ledger.records import PromotionRecord
@@ -45,7 +45,7 @@ def promote(
         actor, wanted = operating_user(), freight or freight_alias
         wishes = [Wish(project, each, actor, wanted, warehouse, reason) for each in stages]
         records = await ask_promotions(here, wishes)
-        return [await wait_for_promotion(here, project, each.name, _say) for each in records] if wait else records
+        return [await wait_for_promotion(here, project, each.name, say_phase) for each in records] if wait else records
 
     records = run_command(work)
     if output == "table":
@@ -55,7 +55,3 @@ def promote(
         print_objects([shape(each) for each in records], output, single=bool(stage))
     if wait and any(each.phase != "Succeeded" for each in records):
         raise SystemExit(1)
-
-
-def _say(record: "PromotionRecord") -> None:
-    typer.echo(f"promotion/{record.name} {record.phase}" + (f": {record.message}" if record.message else ""), err=True)
