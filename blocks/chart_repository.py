@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import httpx
 
 from blocks import http_client
+from blocks.budget import Budget, Budgets
 from blocks.charts.asking import Asker
 from blocks.charts.index import Index, read_index
 from blocks.charts.location import Location, locate
@@ -77,10 +78,13 @@ class ChartRepositories:
     to. All methods raise the leaves of `blocks.errors`. Belongs to one event loop.
     """
 
-    def __init__(self, *, allow_plain_http_credentials: bool = False, limits: Limits = LIMITS) -> None:
+    def __init__(
+        self, *, allow_plain_http_credentials: bool = False, limits: Limits = LIMITS, budgets: Budgets | None = None
+    ) -> None:
         """Keep the settings; connections are opened when first needed."""
         self._allow_plain_http = allow_plain_http_credentials
         self._limits = limits
+        self._budgets = budgets or Budgets()
         self._clients: dict[bool, httpx.AsyncClient] = {}
         self._opened = AsyncExitStack()
         self._remembered: OrderedDict[_Source, _Known] = OrderedDict()
@@ -127,11 +131,15 @@ class ChartRepositories:
         else:
             conditions = _conditions(listing.etag if listing else "")
         key = (source, *sorted(conditions.items()))
-        return await self._flights.do(key, lambda: self._request(source, before, conditions)), before
+        # Taken here so that everybody's budget is noted, also of who shares another's request.
+        budget = self._budgets.of(source.where.host, source.credentials.name if source.credentials else "")
+        return await self._flights.do(key, lambda: self._request(source, before, conditions, budget)), before
 
-    async def _request(self, source: _Source, before: _Known | None, conditions: dict[str, str]) -> _Seen:
+    async def _request(
+        self, source: _Source, before: _Known | None, conditions: dict[str, str], budget: Budget
+    ) -> _Seen:
         begun = time.monotonic()
-        asker = Asker(source.credentials, self._allow_plain_http, self._limits)
+        asker = Asker(source.credentials, self._allow_plain_http, self._limits, budget)
         answer = await asker.ask(await self._client(source.insecure), source.where, conditions)
         if answer.status_code == 304 and not conditions:
             raise _unasked(source)

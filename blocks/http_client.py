@@ -20,6 +20,7 @@ from blocks.errors import (
     DrayageError,
     NotFound,
     RateLimited,
+    Refused,
     Retryable,
     Terminal,
     Unauthorized,
@@ -74,7 +75,7 @@ async def request(
         try:
             async with budget.turn() if budget else nullcontext() as learn:
                 response = await _once(http, method, url, headers or {}, limits, options, learn)
-                if response.is_success or response.status_code in accept_errors:
+                if response.is_success or (response.status_code in accept_errors and not _limits_us(response)):
                     return response
                 raise _error(method, url, response)
         except Retryable as error:
@@ -111,7 +112,17 @@ async def _once(
     except httpx.InvalidURL as error:
         raise Terminal(f"{url!r} is not a URL: {error}") from None
     except httpx.HTTPError as error:
-        raise Unreachable(f"{method} {url} failed: {str(error) or type(error).__name__}") from None
+        raise _failure(f"{method} {url} failed", str(error) or type(error).__name__) from None
+
+
+def _failure(tried: str, why: str) -> DrayageError:
+    if "CERTIFICATE_VERIFY_FAILED" not in why:
+        return Unreachable(f"{tried}: {why}")
+    reason = why.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
+    return Refused(
+        f"{tried}: the certificate of the server is not trusted ({reason}): let SSL_CERT_FILE name its authority, "
+        "or have it not checked with insecureSkipTLSVerify"
+    )
 
 
 def _decoded(answer: httpx.Response, body: bytes) -> httpx.Response:
@@ -124,8 +135,8 @@ def _decoded(answer: httpx.Response, body: bytes) -> httpx.Response:
 def _error(method: str, url: str, response: httpx.Response) -> DrayageError:
     status = response.status_code
     said = f"{method} {url} answered {status} {response.reason_phrase}"
-    after = wait_asked(status, response.headers, response.content, datetime.now(UTC))
-    if status == 429 or (status == 403 and after is not None):
+    after = _wait_asked(response)
+    if status == 429 or _limits_us(response):
         return RateLimited(f"{said}: too many requests", after)
     if status in (401, 403):
         return Unauthorized(f"{said}: check the credentials for this repository")
@@ -134,6 +145,15 @@ def _error(method: str, url: str, response: httpx.Response) -> DrayageError:
     if status >= 500:
         return Unavailable(said, after)
     return Terminal(said)
+
+
+def _limits_us(response: httpx.Response) -> bool:
+    """Whether a server forbids for now what it allows later: GitHub says so with a 403."""
+    return response.status_code == 403 and _wait_asked(response) is not None
+
+
+def _wait_asked(response: httpx.Response) -> float | None:
+    return wait_asked(response.status_code, response.headers, response.content, datetime.now(UTC))
 
 
 def _pause(error: Retryable, attempt: int) -> float:

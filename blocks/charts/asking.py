@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import httpx
 
 from blocks import http_client
+from blocks.budget import Budget
 from blocks.charts.location import Location
 from blocks.errors import DrayageError, NotFound, Refused, Unauthorized
 from blocks.http_client import Limits
@@ -19,6 +20,7 @@ class Asker:
     credentials: Credentials | None
     allow_plain_http: bool
     limits: Limits
+    budget: Budget
 
     async def ask(self, http: httpx.AsyncClient, where: Location, headers: Mapping[str, str]) -> httpx.Response:
         """Return an answer with a 2xx status, or 304. Raises the leaves of `blocks.errors`."""
@@ -28,6 +30,7 @@ class Asker:
             where.url,
             headers=headers,
             limits=self.limits,
+            budget=self.budget,
             accept_errors=(304, 401, 403, 404),
             params=httpx.QueryParams(where.query) if where.query else None,
             auth=self._auth(where),

@@ -11,7 +11,7 @@ from blocks.errors import Invalid
 class Location:
     """Address of an index.
 
-    `url` is fit for messages; `query` may hold a signature, as of storage accounts, and is not.
+    `host` has its port. `url` is fit for messages; `query` may hold a signature, as of storage accounts, and is not.
     """
 
     scheme: str
@@ -43,4 +43,4 @@ def locate(repo_url: str) -> Location:
             "take it out and apply a Secret for the repository instead"
         )
     url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/index.yaml"
-    return Location(parts.scheme, host, url, parts.query)
+    return Location(parts.scheme, parts.netloc.lower(), url, parts.query)
