@@ -4,6 +4,7 @@ from asyncio import to_thread
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -11,6 +12,7 @@ from starlette.routing import Route
 
 from blocks.errors import Invalid, NotFound
 from deployments.sandbox.images import MANIFEST, build_image
+from deployments.sandbox.releases import Release
 from deployments.sandbox.request_body import read_object
 from deployments.sandbox.world import World
 
@@ -32,6 +34,8 @@ class Control:
             Route("/sandbox/images/bad", self.mark_good, methods=["DELETE"]),
             Route("/sandbox/charts", self.create_chart, methods=["POST"]),
             Route("/sandbox/metrics", self.set_metric, methods=["POST"]),
+            Route("/sandbox/releases", self.create_release, methods=["POST"]),
+            Route("/sandbox/releases", self.delete_release, methods=["DELETE"]),
         ]
 
     async def overview(self, request: Request) -> Response:
@@ -89,6 +93,24 @@ class Control:
         except (TypeError, ValueError):
             raise HTTPException(400, f"value must be a number, not {value!r}") from None
         self.world.metrics.set(_string(body, "name"), _strings(body, "labels"), number)
+        self.world.bell.ring()
+        return Response(status_code=204)
+
+    async def create_release(self, request: Request) -> Response:
+        """Publish a release, or change it: `{repository, tag, prerelease, assets: [{name, size}], …}`."""
+        try:
+            release = Release.model_validate(await read_object(request))
+        except ValidationError as error:
+            raise HTTPException(400, f"this is no release: {error}") from None
+        made = self.world.code_host.releases.put(release, datetime.now(UTC))
+        self.world.bell.ring()
+        return JSONResponse(made, 201)
+
+    async def delete_release(self, request: Request) -> Response:
+        """Delete the release `{repository, tag}`; 404 when there is none."""
+        body = await read_object(request)
+        if not self.world.code_host.releases.delete(_string(body, "repository"), _string(body, "tag")):
+            raise HTTPException(404, "there is no such release")
         self.world.bell.ring()
         return Response(status_code=204)
 

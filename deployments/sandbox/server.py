@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import uvicorn
 from starlette.applications import Starlette
@@ -27,6 +27,7 @@ from deployments.sandbox.http_protocol import Protocol
 from deployments.sandbox.json_file import keep_saved, save_all
 from deployments.sandbox.kubernetes_api import KubernetesApi
 from deployments.sandbox.metrics import PrometheusApi
+from deployments.sandbox.releases import Release
 from deployments.sandbox.world import World
 
 HOST = "127.0.0.1"
@@ -38,8 +39,8 @@ STARTING = 10.0
 class Sandbox:
     """A world under `root`, served on a loopback port while the context is open.
 
-    `port` 0 means one chosen free. With `users`, Git, registry and charts ask for Basic authentication; with
-    `token`, the Kubernetes API asks for that bearer token.
+    `port` 0 means one chosen free. With `users`, Git, registry and charts ask for Basic authentication, the
+    code host for a password as token; with `token`, the Kubernetes API asks for that bearer token.
     """
 
     def __init__(
@@ -93,6 +94,12 @@ class Sandbox:
         self.world.bell.ring()
         return commit
 
+    def release(self, repository: str, tag: str, **more: Any) -> None:
+        """Publish a release on the code host, or change it; `more` are fields of `Release`."""
+        made = Release.model_validate({"repository": repository, "tag": tag, **more})
+        self.world.code_host.releases.put(made, datetime.now(UTC))
+        self.world.bell.ring()
+
     async def __aenter__(self) -> Self:
         """Open the port and return once it answers."""
         self.root.mkdir(parents=True, exist_ok=True)
@@ -127,6 +134,7 @@ class Sandbox:
             *Control(world).routes(),
             *self.faults.routes(),
             *world.registry.routes(),
+            *world.code_host.routes(),
             *KubernetesApi(world.applications, self.token).routes(),
             *PrometheusApi(world.metrics).routes(),
             Mount("/charts", ChartServer(world.charts, self.users)),

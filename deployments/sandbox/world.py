@@ -12,6 +12,7 @@ from deployments.sandbox.argocd_sources import Sources
 from deployments.sandbox.basic_auth import Users
 from deployments.sandbox.bell import Bell
 from deployments.sandbox.chart_repositories import ChartRepositories
+from deployments.sandbox.code_host import CodeHost
 from deployments.sandbox.git_repositories import GitRepositories
 from deployments.sandbox.json_file import JsonFile, load
 from deployments.sandbox.kubernetes_store import ObjectStore
@@ -20,7 +21,7 @@ from deployments.sandbox.registry import Registry
 
 
 class World:
-    """Git, registry, charts, Applications, cluster and metrics under one folder; what was saved there continues."""
+    """Git, releases, registry, charts, Applications, cluster and metrics under one folder; what was saved continues."""
 
     def __init__(self, root: Path, users: Users, timing: Timing) -> None:
         """Load what `root` holds."""
@@ -28,7 +29,9 @@ class World:
         self.git = GitRepositories(root / "git")
         self.registry = Registry(root / "registry", users)
         self.charts = ChartRepositories(root / "charts")
-        kubernetes, cluster, metrics = (root / f"{name}.json" for name in ("kubernetes", "cluster", "metrics"))
+        names = ("kubernetes", "cluster", "metrics", "releases")
+        kubernetes, cluster, metrics, releases = (root / f"{name}.json" for name in names)
+        self.code_host = CodeHost(self.git, users, load(releases))
         self.applications = ObjectStore(self.bell, load(kubernetes))
         self.cluster = Cluster(self.bell, load(cluster))
         self.metrics = Metrics(self.applications.items, load(metrics))
@@ -37,6 +40,7 @@ class World:
             JsonFile(kubernetes, self.applications.snapshot),
             JsonFile(cluster, self.cluster.snapshot),
             JsonFile(metrics, self.metrics.snapshot),
+            JsonFile(releases, self.code_host.releases.snapshot),
         )
 
     async def create_repository(self, name: str, files: Mapping[str, str], branch: str = "main") -> bool:
