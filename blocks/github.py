@@ -134,6 +134,7 @@ class GitHub:
             url,
             headers={"Accept": accept, "X-GitHub-Api-Version": VERSION, **authorization, **headers},
             accept_errors=(304, 404, *known),
+            account=self._credentials.name if self._credentials else "",
             insecure=self._insecure,
             **{name: value for name, value in options.items() if value is not None},
         )

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from blocks import http_client
+from blocks.budget import Budgets
 from blocks.errors import Invalid, Refused
 from blocks.guarded_client import environment_proxy, guarded_client
 from blocks.http_client import Limits
@@ -19,10 +20,17 @@ class Web:
     `allow_plain_http_credentials`.
     """
 
-    def __init__(self, *, allow_plain_http_credentials: bool = False, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        allow_plain_http_credentials: bool = False,
+        limits: Limits | None = None,
+        budgets: Budgets | None = None,
+    ) -> None:
         """Keep the settings; connections are opened when first needed."""
         self._allow_plain_http = allow_plain_http_credentials
         self._limits = limits or Limits()
+        self._budgets = budgets or Budgets()
         self._clients: dict[tuple[str | None, bool], httpx.AsyncClient] = {}
         self._opened = AsyncExitStack()
 
@@ -32,23 +40,26 @@ class Web:
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
+        account: str = "",
         insecure: bool = False,
         accept_errors: tuple[int, ...] = (),
         **options: Any,
     ) -> httpx.Response:
         """Ask and return a read response with a 2xx status, or one of `accept_errors`.
 
-        `insecure` skips TLS verification; options are httpx's `params`, `json`, `content`. Raises the leaves of
-        `blocks.errors`.
+        `account` names the credentials the headers carry, whose limits these requests count against; `insecure`
+        skips TLS verification; options are httpx's `params`, `json`, `content`. Raises the leaves of `blocks.errors`.
         """
         self._check(method, url, headers or {})
+        http = await self._client(url, insecure)
         return await http_client.request(
-            await self._client(url, insecure),
+            http,
             method,
             url,
             headers=headers,
             limits=self._limits,
             accept_errors=accept_errors,
+            budget=self._budgets.of(httpx.URL(url).netloc.decode(), account),
             **options,
         )
 

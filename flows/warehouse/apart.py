@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
+from contextvars import copy_context
 from threading import Thread
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -71,7 +72,8 @@ class _Call:
         self._end: Future[tuple[Any, BaseException | None]] = Future()
         self._end.set_running_or_notify_cancel()
         self._task: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
-        self.thread = Thread(target=self._run, name="subscription", daemon=True)
+        # With the caller's context, by which budgets know for whom is asked.
+        self.thread = Thread(target=copy_context().run, args=(self._run,), name="subscription", daemon=True)
         self.thread.start()
 
     async def outcome(self) -> Any:

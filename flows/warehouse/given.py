@@ -46,7 +46,8 @@ class Http:
     async def request(self, method: str, url: str, **options: Any) -> httpx.Response:
         """Ask and return a read response with a 2xx status, or one of `accept_errors`.
 
-        Options: `headers`, `params`, `json`, `accept_errors`, `insecure`. Raises the leaves of `blocks.errors`.
+        Options: `headers`, `params`, `json`, `account`, `accept_errors`, `insecure`, as `blocks.web` has them. Raises
+        the leaves of `blocks.errors`.
         """
         self._asked += 1
         if self._asked > MOST_REQUESTS:
