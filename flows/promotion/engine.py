@@ -106,7 +106,7 @@ class _Driver:
             run, attempted = await self._attempted(step, run, before, limits)
             if run.finished_at:
                 return run
-            await self.sleep(rules.pause(run, attempted, limits.deadline(run), self.now(), self.chance()))
+            await self.sleep(rules.pause(run, attempted, limits, self.now(), self.chance()))
 
     def _passed_over(self, step: Json, run: StepRun, before: Sequence[StepRun]) -> StepRun | None:
         """Return the step ended without an attempt, or None when it is to run."""

@@ -138,8 +138,10 @@ def _reference_problems(step: Step, in_task: bool) -> list[tuple[str, str]]:
 
 
 def _retry_problems(step: Step) -> list[tuple[str, str]]:
-    try:
-        parse_duration(step.retry.timeout or "0s")
-    except Invalid as error:
-        return [("retry.timeout", str(error))]
-    return []
+    problems = []
+    for field, text in (("timeout", step.retry.timeout), ("backoff", step.retry.backoff)):
+        try:
+            parse_duration(text or "0s")
+        except Invalid as error:
+            problems.append((f"retry.{field}", str(error)))
+    return problems

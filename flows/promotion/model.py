@@ -24,6 +24,9 @@ class Retry(Model):
     error_threshold: int = Field(
         default=0, ge=0, description="Errored attempts that end the step; 0 is the default of 1."
     )
+    backoff: Duration | None = Field(
+        default=None, description="Pause after the first error, doubled after each further one. Not Kargo's."
+    )
 
 
 class TaskReference(Model):

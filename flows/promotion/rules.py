@@ -20,7 +20,10 @@ from flows.promotion.result import Failed, Outputs, Skipped, Succeeded, Waiting
 Json = dict[str, Any]
 
 LONGEST_BACKOFF = 300.0
-"""Seconds between two attempts after an error, at most."""
+"""Seconds between two attempts after an error, at most, unless the step's own `retry.backoff` is longer."""
+
+BACKOFF = 2.0
+"""Seconds after the first error."""
 
 POLL = 30.0
 """Seconds until a step that failed without an error is asked again."""
@@ -58,10 +61,14 @@ class Attempted:
 
 @dataclass(frozen=True)
 class Limits:
-    """How long a step may take since its first start (None: forever) and how many errors end it."""
+    """How long a step may take since its first start (None: forever) and how many errors end it.
+
+    `backoff` is the pause after the first error in seconds.
+    """
 
     timeout: timedelta | None = None
     error_threshold: int = 1
+    backoff: float = BACKOFF
 
     def deadline(self, run: StepRun) -> datetime | None:
         """When the step's time is over."""
@@ -73,7 +80,8 @@ def limits(step: Json, default_timeout: float | None) -> Limits:
     retry = step.get("retry") or {}
     given = retry.get("timeout")
     timeout = parse_duration(given) if given is not None else timedelta(seconds=default_timeout or 0)
-    return Limits(timeout if timeout > timedelta() else None, retry.get("errorThreshold") or 1)
+    backoff = parse_duration(retry["backoff"]).total_seconds() if retry.get("backoff") else BACKOFF
+    return Limits(timeout if timeout > timedelta() else None, retry.get("errorThreshold") or 1, backoff)
 
 
 def attempted(answer: object) -> Attempted:
@@ -151,15 +159,16 @@ def timed_out(run: StepRun, limits: Limits, now: datetime) -> StepRun:
     return replace(run, status=StepStatus.ERRORED, message=message, finished_at=now)
 
 
-def pause(run: StepRun, attempt: Attempted, deadline: datetime | None, now: datetime, chance: float) -> float:
+def pause(run: StepRun, attempt: Attempted, limits: Limits, now: datetime, chance: float) -> float:
     """Seconds until the next attempt: the step's wish, or after an error twice as long each time.
 
     `chance` in [0, 1) spreads the attempts of many promotions. The pause ends no later than the step's time, so
     that the last attempt is made when it is over.
     """
-    wished = attempt.again_in
+    wished, deadline = attempt.again_in, limits.deadline(run)
     if attempt.error:
-        doubled = min(LONGEST_BACKOFF, 2.0 ** min(run.error_count, 10))
+        doubled = limits.backoff * 2.0 ** min(max(run.error_count - 1, 0), 10)
+        doubled = min(max(LONGEST_BACKOFF, limits.backoff), doubled)
         wished = max(doubled * (0.5 + chance / 2), min(attempt.not_before, LONGEST_BACKOFF) * (1 + chance / 10))
     if deadline is not None:
         wished = min(wished, (deadline - now).total_seconds())

@@ -130,8 +130,18 @@ def test_outputs_of_an_earlier_attempt_are_kept():
 )
 def test_pause(attempt, errors, deadline, chance, expected):
     """Between attempts goes what the step wishes, or twice as long after each error."""
-    run = StepRun(0, "bump", "http", error_count=errors)
-    assert rules.pause(run, attempt, deadline and START + deadline, START, chance) == expected
+    run = StepRun(0, "bump", "http", error_count=errors, started_at=START)
+    assert rules.pause(run, attempt, Limits(deadline), START, chance) == expected
+
+
+@pytest.mark.parametrize(("errors", "expected"), [(1, 30.0), (2, 60.0), (9, 300.0)])
+def test_own_backoff(errors, expected):
+    """`retry.backoff` is the first pause; with full chance it is not shortened."""
+    run, error = StepRun(0, "bump", "http", error_count=errors), rules.attempted(Unreachable("down"))
+    given = rules.limits({"retry": {"backoff": "30s"}}, None)
+    assert rules.pause(run, error, given, START, 1.0) == expected
+    longer = rules.limits({"retry": {"backoff": "1h"}}, None)
+    assert rules.pause(run, error, longer, START, 1.0) == 3600.0
 
 
 def test_pause_honours_retry_after():
@@ -139,7 +149,7 @@ def test_pause_honours_retry_after():
     run = StepRun(0, "bump", "http", error_count=1)
     for asked, expected in ((40.0, 40.0), (9000.0, 300.0)):
         attempt = rules.attempted(RateLimited("slower", asked))
-        assert rules.pause(run, attempt, None, START, 0.0) == expected
+        assert rules.pause(run, attempt, Limits(), START, 0.0) == expected
 
 
 def _run(index, status, tolerated=False, message=""):
