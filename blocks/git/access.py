@@ -4,15 +4,20 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from blocks.errors import Invalid
+from blocks.budget import Budget, Budgets
+from blocks.errors import Invalid, Refused, Unauthorized
 from blocks.records import Credentials
 
-SCP_LIKE = re.compile(r"^(?:[\w.-]+@)?[\w.-]+:(?!//|:)[^\s]+$")
+SCP_LIKE = re.compile(r"^(?:\w[\w.-]*@)?\w[\w.-]*:(?!//|:)[^\s]+$")
 USERINFO = re.compile(r"(?<=://)[^/\s@'\"]+@")
+
+KEY_LINE = 16
+"""Characters from which a word of a key is a secret and not part of its frame."""
 
 HELPER = (
     "!f() { test \"$1\" = get && printf 'username=%s\\npassword=%s\\n' "
@@ -30,6 +35,20 @@ class Access:
     insecure: bool = False
     allow_file: bool = False
     sends: bool = False
+    transport: str = "https"
+    budgets: Budgets | None = field(default=None, repr=False, compare=False)
+
+    def budget(self) -> Budget | None:
+        """Return what these credentials may ask of this host; None where nobody counts."""
+        if self.budgets is None or self.transport == "file":
+            return None
+        host = urlsplit(self.url if "://" in self.url else _as_url(self.url)).netloc.rpartition("@")[2].lower()
+        return self.budgets.of(host, self.credentials.name if self.credentials else "")
+
+    def turn(self) -> AbstractAsyncContextManager[object]:
+        """Wait for a fair turn to ask the server, and hold it."""
+        budget = self.budget()
+        return budget.turn() if budget else nullcontext()
 
     @property
     def protocols(self) -> str:
@@ -39,14 +58,14 @@ class Access:
     def config(self) -> dict[str, str]:
         """Return the Git settings of this access: nothing secret, the helper only for this very host."""
         settings = {"http.sslVerify": "false"} if self.insecure else {}
-        if self.credentials and self.sends:
+        if self.credentials and self.sends and self.transport != "ssh":
             parts = urlsplit(self.url)
             settings[f"credential.{parts.scheme}://{parts.netloc}.helper"] = HELPER
         return settings
 
     def environment(self) -> dict[str, str]:
         """Return the variables the credential helper reads."""
-        if not (self.credentials and self.sends):
+        if not (self.credentials and self.sends) or self.transport == "ssh":
             return {}
         return {
             "DRAYAGE_GIT_USERNAME": self.credentials.username or "git",
@@ -71,6 +90,7 @@ class Access:
         if self.credentials is None:
             return
         username, password = self.credentials.username, self.credentials.password
+        yield from (line for line in self.credentials.ssh_key.split() if len(line) >= KEY_LINE)
         if password:
             yield base64.b64encode(f"{username or 'git'}:{password}".encode()).decode()
             yield from sorted({password, quote(password, safe="")}, key=len, reverse=True)
@@ -88,25 +108,55 @@ def access(
 
     A user name and password inside the URL are taken out and used when no credentials are given. Raises
     Invalid for what is no repository URL, for transports that are not allowed, and for credentials Git's
-    protocol cannot carry.
+    protocol cannot carry; Unauthorized or Refused where ssh lacks a key or the server's own key.
     """
     url = url.strip()
     scheme = _scheme(url, allow_file)
     url, inside = _without_password(url, scheme)
     opened_by = credentials or inside
+    if scheme == "ssh":
+        return Access(url, _with_key(url, opened_by), insecure, allow_file, sends=True, transport=scheme)
     if opened_by and any(c in opened_by.username + opened_by.password for c in "\n\r\0"):
         raise Invalid(f"credentials {opened_by.name!r} hold a line break, which Git cannot send: save them without it")
     sends = scheme == "https" or (scheme == "http" and allow_plain_http_credentials)
-    return Access(url, opened_by, insecure, allow_file, sends)
+    return Access(url, opened_by, insecure, allow_file, sends, scheme)
+
+
+def _with_key(url: str, credentials: Credentials | None) -> Credentials:
+    """Return credentials that ssh can use: its own key, and the server's, without which anybody could answer."""
+    if credentials is None:
+        raise Unauthorized(
+            f"no credentials are known for {url}: ssh needs a Secret with sshPrivateKey and knownHosts for this repoURL"
+        )
+    if not credentials.ssh_key.strip():
+        raise Unauthorized(
+            f"credentials {credentials.name!r} hold no sshPrivateKey, which {url} needs: add it, or use an https URL"
+        )
+    if not credentials.known_hosts.strip():
+        raise Refused(
+            f"credentials {credentials.name!r} hold no knownHosts, so nobody can tell whether it is {url} that "
+            "answers: add knownHosts with the server's lines, as ssh-keyscan prints them, once you have checked them"
+        )
+    return credentials
 
 
 def mirror_key(url: str) -> str:
-    """Name the mirror of a repository: the same for spellings that differ only in host case, `.git` or user name."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2].lower()
+    """Name the mirror of a repository: the same for spellings that differ only in host case or `.git`.
+
+    A user name counts with ssh only, where it can be part of the place.
+    """
+    parts = urlsplit(url if "://" in url else _as_url(url))
+    user, _, host = parts.netloc.rpartition("@")
+    host = f"{user}@{host.lower()}" if parts.scheme.lower() == "ssh" else host.lower()
     path = parts.path.rstrip("/").removesuffix(".git").rstrip("/")
     name = urlunsplit((parts.scheme.lower(), host, path, parts.query, ""))
     return hashlib.sha256(name.encode()).hexdigest()[:24]
+
+
+def _as_url(url: str) -> str:
+    """Write `user@host:path` as a URL; the path begins at the user's home, a file's at the root."""
+    host, _, path = url.partition(":")
+    return url if url.startswith("/") else f"ssh://{host}/~/{path}"
 
 
 def _scheme(url: str, allow_file: bool) -> str:

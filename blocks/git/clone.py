@@ -12,6 +12,7 @@ from blocks.git.bare import has_commit
 from blocks.git.command import git
 from blocks.git.failures import Damaged
 from blocks.git.identity import Author, with_trailers
+from blocks.git.room import lend
 from blocks.git.work_tree import Origin, WorkTree
 
 
@@ -105,6 +106,7 @@ class Clone:
 
 def _share(repository: Path, mirror: Path, refs: str) -> None:
     """Use the mirror's objects in place, and copy its branches and tags in one file."""
+    lend(mirror, repository)  # before it is used, so that the mirror is not thrown away in between
     (repository / "objects/info").mkdir(exist_ok=True)
     (repository / "objects/info/alternates").write_text(f"{mirror.absolute() / 'objects'}\n")
     (repository / "packed-refs").write_text(refs)

@@ -10,6 +10,7 @@ from pathlib import Path
 from blocks.errors import BadAnswer, Refused, Unreachable
 from blocks.git.access import Access
 from blocks.git.failures import Damaged, failure
+from blocks.git.ssh import ssh_files
 
 LOCAL_TIMEOUT = 120.0
 """Seconds a command without network may take."""
@@ -18,7 +19,7 @@ OUTPUT_LIMIT = 64 * 1024 * 1024
 """Bytes a command may print."""
 
 PASSED_ON = frozenset({
-    "PATH", "TMPDIR", "USER", "LOGNAME", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE",
+    "PATH", "TMPDIR", "USER", "LOGNAME", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE",
     "GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_EXEC_PATH", "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
     "ALL_PROXY", "no_proxy", "NO_PROXY", "LD_LIBRARY_PATH", "SYSTEMROOT",
 })  # fmt: skip
@@ -32,7 +33,8 @@ FIXED = {
     "GIT_ATTR_NOSYSTEM": "1",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ASKPASS": "",
-    "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=15",
+    "GIT_SSH_COMMAND": "false",  # ssh is used with a key that is given, or not at all
+    "GIT_NO_LAZY_FETCH": "1",
     "GIT_EDITOR": "true",
     "GIT_OPTIONAL_LOCKS": "0",
 }
@@ -74,22 +76,23 @@ async def git(
 ) -> str:
     """Run one Git command and return what it printed.
 
-    `access` is needed by commands that reach a server; its credentials live only in that process's
-    environment. `holding` is the descriptor of a lock that stays taken until Git has ended, even when this
-    process is killed before. `accept` lists the exit codes that are answers. Raises the leaf of
-    `blocks.errors` that fits; on timeout and cancellation Git and everything it started are killed.
+    `access` is needed by commands that reach a server; its password lives only in that process's environment,
+    an ssh key in a private file as long as it runs. `holding` is the descriptor of a lock that stays taken until
+    Git has ended, even when this process is killed before. `accept` lists the exit codes that are answers. Raises
+    the leaf of `blocks.errors` that fits; on timeout and cancellation Git and everything it started are killed.
     """
     verb = next((word for word in args if not word.startswith("-")), "")
-    process = await _start(args, cwd, _environment(access, cwd, env or {}), input is not None, holding)
-    try:
-        async with asyncio.timeout(timeout):
-            out, err = await _exchange(process, input, limit)
-            code = await process.wait()
-    except TimeoutError:
-        what = f"git {verb} of {access.url}" if access else f"git {verb}"
-        raise Unreachable(f"{what} was not done within {timeout:g} s and was stopped") from None
-    finally:
-        await _end(process)
+    with ssh_files(access) as key:
+        process = await _start(args, cwd, _environment(access, cwd, key | dict(env or {})), input is not None, holding)
+        try:
+            async with asyncio.timeout(timeout):
+                out, err = await _exchange(process, input, limit)
+                code = await process.wait()
+        except TimeoutError:
+            what = f"git {verb} of {access.url}" if access else f"git {verb}"
+            raise Unreachable(f"{what} was not done within {timeout:g} s and was stopped") from None
+        finally:
+            await _end(process)
     if out is None or err is None:
         raise BadAnswer(f"git {verb} printed more than {limit} bytes, the limit")
     if code not in accept:

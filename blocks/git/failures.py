@@ -23,6 +23,15 @@ class Damaged(BadAnswer):
 
 
 MEANINGS: tuple[tuple[str, type[DrayageError], str], ...] = (
+    (r"HOST IDENTIFICATION HAS CHANGED|[Hh]ost key for .* has changed", Refused,
+     "the server shows another host key than knownHosts says: somebody may be listening; if its operators did change "
+     "it, put the new line into knownHosts"),
+    (r"No .* host key is known for|Host key verification failed", Refused,
+     "knownHosts of the credentials has no key of this server: add the line that ssh-keyscan prints for its host and "
+     "port, once you have checked it"),
+    (r"incorrect passphrase|Load key .*: (error in libcrypto|invalid format)", Unauthorized,
+     "sshPrivateKey must be a whole private key without a passphrase"),
+    (r"ssh: (not found|command not found)|cannot run ssh", Refused, "install the OpenSSH client on the worker"),
     (r"returned error: 429", RateLimited, "the server asks for fewer requests"),
     (r"returned error: (5\d\d)|HTTP (5\d\d)", Unavailable, "the server cannot serve it now"),
     (r"returned error: 40[13]", Unauthorized, ""),
@@ -38,9 +47,9 @@ MEANINGS: tuple[tuple[str, type[DrayageError], str], ...] = (
     (r"\[remote rejected\]|hook declined|protected branch", Terminal,
      "the server's own rules refused it: check its branch protection"),
     (r"[Cc]ould not resolve (host|proxy)", Unreachable, "the host name is unknown"),
-    (r"Connection (refused|timed out|reset)|[Ff]ailed to connect|Couldn't connect|Operation (timed out|too slow)"
-     r"|Empty reply|Network is unreachable|No route to host", Unreachable, "the server does not answer"),
-    (r"Host key verification failed", Refused, "add the server's key to the worker's known_hosts"),
+    (r"Connection (refused|timed out|reset|closed by)|[Ff]ailed to connect|Couldn't connect"
+     r"|Operation (timed out|too slow)|Timeout, server .* not responding|Empty reply|Network is unreachable|No route to host", Unreachable,
+     "the server does not answer"),
     (r"certificate|SSL_ERROR|self.signed", Refused,
      "the server's certificate is not trusted: install its CA, or set insecureSkipTLSVerify"),
     (r"transport '[^']*' not allowed", Refused, "this transport is not allowed"),
@@ -60,6 +69,13 @@ MEANINGS: tuple[tuple[str, type[DrayageError], str], ...] = (
 """Pattern, meaning, advice; the first that matches counts."""
 
 
+TELLING = (
+    r"fatal|error|remote|!|ERROR|CONFLICT|ssh:|Load key|No .* host key is known|.* host key for .* has changed"
+    r"|Host key verification|\S+: Permission denied \(|kex_exchange|Connection |Timeout,"
+)
+"""How the lines begin that say why, Git's own and those of ssh."""
+
+
 def failure(verb: str, stderr: str, access: Access | None) -> DrayageError:
     """Word what a failed Git command means, without anything secret."""
     masked = access.mask(stderr) if access else stderr
@@ -74,6 +90,6 @@ def failure(verb: str, stderr: str, access: Access | None) -> DrayageError:
 def _detail(stderr: str) -> str:
     """Pick the lines that say why, in one line of at most 400 characters."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    telling = [line for line in lines if re.match(r"(fatal|error|remote|!|ERROR|CONFLICT)", line)] or lines
+    telling = [line for line in lines if re.match(TELLING, line)] or lines
     said = [line for line in telling if not re.match(r"remote:\s*$|error: failed to push some refs", line)]
     return "; ".join(dict.fromkeys(said))[:400] or "Git gave no reason"

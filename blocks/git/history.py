@@ -1,5 +1,7 @@
 """Read commits and tags from a local repository."""
 
+import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,26 +9,35 @@ from pathlib import Path
 from blocks.git.command import git
 from blocks.records import Commit, Tag
 
-COMMIT_LIMIT = 1_000
+COMMIT_LIMIT = 5_000
 """Commits one call may return."""
 
-TAG_LIMIT = 10_000
+TAG_LIMIT = 100_000
 """Newest tags that are looked at."""
 
+Parsed = tuple[Commit, int]
+"""A commit, and how many parents it has."""
+
 # Every field begins with a letter, so that none is empty and two NULs always stand between two commits.
-_FIELDS = "%x00i%H%x00d%ct%x00a%an <%ae>%x00c%cn <%ce>%x00s%s"
+_FIELDS = "%x00i%H%x00p%p%x00d%ct%x00a%an <%ae>%x00c%cn <%ce>%x00s%s"
 _LOG = ("log", "-z", "--no-show-signature", f"--format={_FIELDS}")
 _NAMES = ("--name-only", "--no-renames", "--diff-merges=first-parent", "--root")
 
 
-async def read_commits(repository: Path, commit: str, *, skip: int, limit: int) -> list[Commit]:
+async def read_commits(repository: Path, commit: str, *, skip: int, limit: int) -> list[Parsed]:
     """List commits from `commit` on, newest first, with the paths each changed; merges against their first parent."""
     counted = (f"--skip={max(0, skip)}", f"--max-count={max(0, min(limit, COMMIT_LIMIT))}")
-    return _parse_log(await git(*_LOG, *_NAMES, *counted, "--end-of-options", commit, "--", cwd=repository))
+    printed = await git(*_LOG, *_NAMES, *counted, "--end-of-options", commit, "--", cwd=repository)
+    return await asyncio.to_thread(_parse_log, printed)
 
 
-async def read_tags(repository: Path, *, paths: bool = True) -> list[Tag]:
-    """List the tags that point at commits, newest creation first; `paths` False spares the diffs."""
+async def read_paths(repository: Path, commits: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return the paths each of these commits changed."""
+    return {commit.id: commit.paths for commit in await _described(repository, commits, _NAMES)}
+
+
+async def read_tags(repository: Path) -> list[Tag]:
+    """List the tags that point at commits, newest creation first, without the paths these change."""
     listed = await git(
         "for-each-ref",
         "--sort=-creatordate",
@@ -35,9 +46,9 @@ async def read_tags(repository: Path, *, paths: bool = True) -> list[Tag]:
         "refs/tags",
         cwd=repository,
     )
-    rows = [line.split("\0") for line in listed.splitlines()]
+    rows = [line.split("\0") for line in listed.split("\n") if line]
     tags = [_tag(row) for row in rows if "commit" in (row[1], row[3])]
-    commits = await _tagged_commits(repository, [tag.commit_id for tag in tags], paths)
+    commits = {commit.id: commit for commit in await _described(repository, [tag.commit_id for tag in tags], ())}
     return [_with_commit(tag, commits[tag.commit_id]) for tag in tags if tag.commit_id in commits]
 
 
@@ -69,27 +80,26 @@ def _tag(row: list[str]) -> Tag:
 
 
 def _with_commit(tag: Tag, commit: Commit) -> Tag:
-    return replace(tag, author=commit.author, committer=commit.committer, subject=commit.subject, paths=commit.paths)
+    return replace(tag, author=commit.author, committer=commit.committer, subject=commit.subject)
 
 
-async def _tagged_commits(repository: Path, ids: list[str], paths: bool) -> dict[str, Commit]:
-    if not ids:
-        return {}
+async def _described(repository: Path, ids: Iterable[str], names: tuple[str, ...]) -> list[Commit]:
     wanted = "".join(f"{commit}\n" for commit in dict.fromkeys(ids))
-    names = _NAMES if paths else ()
-    read = _parse_log(await git(*_LOG, "--no-walk=unsorted", *names, "--stdin", cwd=repository, input=wanted))
-    return {commit.id: commit for commit in read}
+    if not wanted:
+        return []
+    printed = await git(*_LOG, "--no-walk=unsorted", *names, "--stdin", cwd=repository, input=wanted)
+    return [commit for commit, _ in await asyncio.to_thread(_parse_log, printed)]
 
 
-def _parse_log(printed: str) -> list[Commit]:
+def _parse_log(printed: str) -> list[Parsed]:
     return [_commit(entry.split("\0")) for entry in printed.strip("\0").split("\0\0") if entry]
 
 
-def _commit(tokens: list[str]) -> Commit:
-    commit, date, author, committer, subject, *paths = tokens
+def _commit(tokens: list[str]) -> Parsed:
+    commit, parents, date, author, committer, subject, *paths = tokens
     if paths:
         paths[0] = paths[0].removeprefix("\n")
-    return Commit(
+    read = Commit(
         id=commit[1:],
         committed_at=_instant(date[1:]),
         author=author[1:],
@@ -97,6 +107,7 @@ def _commit(tokens: list[str]) -> Commit:
         subject=subject[1:],
         paths=tuple(paths),
     )
+    return read, len(parents[1:].split())
 
 
 def _instant(seconds: str) -> datetime:

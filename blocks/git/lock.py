@@ -11,10 +11,16 @@ from time import monotonic
 
 from blocks.errors import Unavailable
 
+STALE = (
+    *("*.lock", "refs/**/*.lock", "objects/info/*.lock", "objects/pack/*.lock"),
+    *("objects/pack/tmp_*", "objects/pack/.tmp-*", "objects/??/tmp_obj_*"),
+)
+"""What a Git that ended by itself would have removed."""
+
 
 @asynccontextmanager
-async def exclusive(path: Path, *, timeout: float, what: str) -> AsyncIterator[int]:
-    """Hold the lock file and yield its descriptor, in seconds at most `timeout` from now.
+async def exclusive(path: Path, *, timeout: float, what: str, shared: bool = False) -> AsyncIterator[int]:
+    """Hold the lock file and yield its descriptor, in seconds at most `timeout` from now; `shared` with others.
 
     The lock belongs to the open descriptor, so it excludes two tasks of one process as well as two processes,
     and the system frees it when its last holder dies. A child that is given the descriptor holds it too.
@@ -23,7 +29,7 @@ async def exclusive(path: Path, *, timeout: float, what: str) -> AsyncIterator[i
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         deadline, pause = monotonic() + timeout, 0.005
-        while not _taken(descriptor):
+        while not try_lock(descriptor, shared=shared):
             if monotonic() > deadline:
                 raise Unavailable(f"{what} was busy for {timeout:g} s: another writer holds it, try again later")
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  not a secret
@@ -33,17 +39,18 @@ async def exclusive(path: Path, *, timeout: float, what: str) -> AsyncIterator[i
         os.close(descriptor)
 
 
-def _taken(descriptor: int) -> bool:
+def try_lock(descriptor: int, *, shared: bool = False) -> bool:
+    """Take the lock of an open file now or not at all; `shared` lets others share it."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
 def remove_stale(*folders: Path) -> None:
-    """Delete the lock files a killed Git left behind. Only for the one who holds the lock of these folders."""
+    """Delete lock files and half packs a killed Git left. Only for the one who holds the lock of these folders."""
     for folder in folders:
-        for pattern in ("*.lock", "refs/**/*.lock", "objects/info/*.lock", "objects/pack/tmp_*", "objects/pack/*.lock"):
+        for pattern in STALE:
             for stale in folder.glob(pattern):
                 stale.unlink(missing_ok=True)

@@ -5,17 +5,31 @@ import hashlib
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from blocks.errors import BadAnswer, DrayageError
+from blocks.errors import BadAnswer, Conflict, DrayageError
 from blocks.git.access import Access, access, mirror_key
-from blocks.git.bare import download, download_commit, has_commit, init, is_current, take_over, tidy
+from blocks.git.bare import (
+    download,
+    download_commit,
+    has_commit,
+    init,
+    is_blobless,
+    is_current,
+    lacks,
+    take_over,
+    tidy,
+)
 from blocks.git.failures import Damaged
-from blocks.git.history import read_commits, read_tags
 from blocks.git.lock import exclusive, remove_stale
+from blocks.git.recent import Recent
 from blocks.git.remote import LS_REMOTE_TIMEOUT, Refs, ls_remote
-from blocks.records import Commit, Credentials, Tag
+from blocks.git.room import in_use, make_room, measure
+from blocks.git.shared import Shared
+from blocks.git.view import View
+from blocks.records import Credentials
 
 T = TypeVar("T")
 
@@ -25,12 +39,22 @@ ADOPT_PATIENCE = 2.0
 FETCH_TIMEOUT = 900.0
 """Seconds one download may take."""
 
+MAX_BYTES = 20 * 1024**3
+"""Bytes all mirrors together may take before the least recently used go."""
+
+HELD = 30.0
+"""Seconds for which a mirror that was found complete is taken to be so; shorter than it stays after its last use."""
+
+MEMORY = 3.0
+"""Seconds for which the remote's list of branches and tags serves discovery again."""
+
 
 class Mirrors:
     """The mirrors below one folder. Any number of processes may use the same folder at once.
 
     Every call asks the remote first, with the caller's own credentials: that says whether anything changed,
-    and it keeps a mirror from showing its contents to somebody the remote would turn away.
+    and it keeps a mirror from showing its contents to somebody the remote would turn away. Who asks the same
+    with the same credentials at the same time shares one answer.
     """
 
     def __init__(
@@ -40,15 +64,22 @@ class Mirrors:
         allow_file: bool = False,
         allow_plain_http_credentials: bool = False,
         timeout: float = FETCH_TIMEOUT,
+        max_bytes: int = MAX_BYTES,
+        budgets: Budgets | None = None,
     ) -> None:
         """Use `root`, made when missing. `timeout` bounds one download and the wait for another writer, in seconds."""
         self.root = root
         self._allow_file = allow_file
         self._allow_plain_http_credentials = allow_plain_http_credentials
         self._timeout = timeout
+        self._max_bytes = max_bytes
+        self._budgets = budgets
+        self._refs: Shared[Refs] = Shared()
+        self._downloads: Shared[bool] = Shared()
+        self._recent = Recent()
 
     def access(self, url: str, credentials: Credentials | None, insecure: bool = False) -> Access:
-        """Prepare the access to one repository as this process is set up. Raises Invalid."""
+        """Prepare the access to one repository as this process is set up. Raises Invalid, Refused, Unauthorized."""
         return access(
             url,
             credentials,
@@ -57,48 +88,28 @@ class Mirrors:
             allow_plain_http_credentials=self._allow_plain_http_credentials,
         )
 
-    async def commits(
+    async def view(
         self,
         url: str,
-        branch: str | None,
         *,
-        skip: int = 0,
-        limit: int,
         credentials: Credentials | None,
         insecure: bool = False,
-    ) -> tuple[str, list[Commit]]:
-        """List commits of a branch (of the remote HEAD for None), newest first, at most 1,000 at once.
+        blobless: bool = False,
+        fresh: bool = False,
+    ) -> View:
+        """Look at a repository, to read its history. Downloads nothing yet.
 
-        Returns the branch's name too. Merges show what they changed against their first parent.
+        Unless `fresh`, the remote's answer may be a few seconds old. `blobless` is content with a mirror
+        without the contents of files, and makes one where there is none.
         """
         opened = self.access(url, credentials, insecure)
-        refs = await self.refs(opened)
-        name, _ = refs.branch(opened.url, branch)
-        # By name, not by the id just heard: what was fetched after that may have replaced it.
-        tip = f"refs/heads/{name}"
-        return name, await self._read(opened, refs, lambda mirror: read_commits(mirror, tip, skip=skip, limit=limit))
-
-    async def tags(
-        self, url: str, *, credentials: Credentials | None, insecure: bool = False, paths: bool = True
-    ) -> list[Tag]:
-        """List the tags that point at commits, newest creation first, at most 10,000.
-
-        `paths` False leaves out what the tagged commits changed, which is most of the work.
-        """
-        opened = self.access(url, credentials, insecure)
-        refs = await self.refs(opened)
-        return await self._read(opened, refs, lambda mirror: read_tags(mirror, paths=paths))
-
-    async def head(
-        self, url: str, branch: str | None = None, *, credentials: Credentials | None, insecure: bool = False
-    ) -> tuple[str, str]:
-        """Return name and commit of a branch, of the remote HEAD for None. Downloads nothing."""
-        opened = self.access(url, credentials, insecure)
-        return (await self.refs(opened)).branch(opened.url, branch)
+        refs = await self._known_refs(opened, 0.0 if fresh else MEMORY)
+        read = partial(self._read_view, opened, refs, blobless)
+        return View(opened.url, refs, str(self._mirror(opened)), self._recent, read)
 
     async def refs(self, opened: Access) -> Refs:
         """Return all branches and tags of the remote, as it says now."""
-        return await ls_remote(opened, min(self._timeout, LS_REMOTE_TIMEOUT))
+        return await self._known_refs(opened, 0.0)
 
     async def fetch(
         self,
@@ -129,7 +140,8 @@ class Mirrors:
     ) -> T:
         """Bring the mirror up to date and read from it; a damaged one is made anew and read once more."""
         opened = self.access(url, credentials, insecure)
-        return await self._read(opened, await self.refs(opened), read)
+        refs = await self.refs(opened)
+        return await self._read(opened, refs, read, lambda: self._refresh(opened, refs, blobless=False), blobless=False)
 
     def pushing(self, url: str, branch: str) -> AbstractAsyncContextManager[int]:
         """Hold the right to push to one branch, among everything that uses this folder."""
@@ -142,26 +154,68 @@ class Mirrors:
 
         Nothing depends on it: when the mirror is busy or the clone does not show the commit, nothing happens.
         """
-        mirror = self.root / f"{mirror_key(opened.url)}.git"
+        mirror = self._mirror(opened)
         with suppress(DrayageError):
             async with self._writing(opened, mirror, ADOPT_PATIENCE) as lock:
                 await take_over(mirror, clone, commit, ref, lock=lock)
 
-    async def _read(self, opened: Access, refs: Refs, read: Callable[[Path], Awaitable[T]]) -> T:
-        """Read from the current mirror; a damaged one is made anew, once."""
-        mirror = self.root / f"{mirror_key(opened.url)}.git"
-        try:
-            await self._refresh(opened, mirror, refs)
-            return await read(mirror)
-        except Damaged:
-            await self._replace(opened, mirror, refs)
-            return await read(mirror)
+    def _mirror(self, opened: Access) -> Path:
+        return self.root / f"{mirror_key(opened.url)}.git"
 
-    async def _refresh(self, opened: Access, mirror: Path, refs: Refs) -> None:
+    async def _known_refs(self, opened: Access, seconds: float) -> Refs:
+        key = (opened.url, opened.credentials, opened.insecure)
+        timeout = min(self._timeout, LS_REMOTE_TIMEOUT)
+        return await self._refs.ask(key, lambda: ls_remote(opened, timeout), seconds=seconds)
+
+    async def _read_view(self, opened: Access, refs: Refs, blobless: bool, read: Callable[[Path], Awaitable[T]]) -> T:
+        """Read what these refs point at; the mirror may hold more by now. Raises Conflict when it is gone."""
+
+        async def bring() -> None:
+            key = (self._mirror(opened), refs.digest, blobless)
+            if not await self._downloads.ask(key, lambda: self._bring(opened, refs, blobless), seconds=HELD):
+                raise Conflict(f"repository {opened.url} moved while it was read: its branches are looked at again")
+
+        return await self._read(opened, refs, read, bring, blobless=blobless)
+
+    async def _bring(self, opened: Access, refs: Refs, blobless: bool) -> bool:
+        """Bring the mirror up to date; False when the remote has moved on and these refs cannot be had any more."""
+        mirror = self._mirror(opened)
+        await self._refresh(opened, refs, blobless=blobless)
+        if not await lacks(mirror, refs):
+            return True
         if await is_current(mirror, refs):
+            raise Damaged(f"the mirror of {opened.url} lost what its branches point at")
+        return False
+
+    async def _read(
+        self,
+        opened: Access,
+        refs: Refs,
+        read: Callable[[Path], Awaitable[T]],
+        bring: Callable[[], Awaitable[None]],
+        *,
+        blobless: bool,
+    ) -> T:
+        """Read from the current mirror; a damaged one is made anew, once."""
+        mirror = self._mirror(opened)
+        self.root.mkdir(parents=True, exist_ok=True)
+        async with in_use(mirror):
+            made = _identity(mirror)
+            try:
+                await bring()
+                made = _identity(mirror)
+                return await read(mirror)
+            except Damaged:
+                await self._replace(opened, refs, blobless=blobless and is_blobless(mirror), unless_other_than=made)
+                return await read(mirror)
+
+    async def _refresh(self, opened: Access, refs: Refs, *, blobless: bool) -> None:
+        mirror = self._mirror(opened)
+        enough = blobless or not is_blobless(mirror)
+        if enough and await is_current(mirror, refs):
             return
-        if not await asyncio.to_thread(mirror.exists):
-            await self._replace(opened, mirror, refs, unless_current=True)
+        if not enough or not await asyncio.to_thread(mirror.exists):
+            await self._replace(opened, refs, blobless=blobless and _may_filter(opened, refs), unless_current=True)
             return
         if not refs.ids:
             # Git takes any empty answer for an empty repository. That is no reason to forget everything.
@@ -170,29 +224,63 @@ class Mirrors:
             if not await is_current(mirror, refs):
                 await download(opened, mirror, refs, lock=lock, timeout=self._timeout)
                 await tidy(mirror, lock)
+                await self._account(mirror)
 
-    async def _replace(self, opened: Access, mirror: Path, refs: Refs, *, unless_current: bool = False) -> None:
-        """Make the mirror beside its place and put it there in one move, so that nobody sees half of it."""
+    async def _replace(
+        self,
+        opened: Access,
+        refs: Refs,
+        *,
+        blobless: bool,
+        unless_current: bool = False,
+        unless_other_than: int | None = None,
+    ) -> None:
+        """Make the mirror beside its place and put it there in one move, so that nobody sees half of it.
+
+        Somebody else may have done so while we waited: then nothing is left to do.
+        """
+        mirror = self._mirror(opened)
         async with self._writing(opened, mirror) as lock:
-            if unless_current and await is_current(mirror, refs):
+            enough = blobless or not is_blobless(mirror)
+            if unless_current and enough and await is_current(mirror, refs):
+                return
+            if unless_other_than not in (None, _identity(mirror)):
                 return
             fresh, old = mirror.with_suffix(".fresh"), mirror.with_suffix(".old")
             await asyncio.to_thread(_remove, fresh, old)
-            await init(fresh, lock)
+            await init(fresh, lock, blobless=blobless)
             await download(opened, fresh, refs, lock=lock, timeout=self._timeout)
             await asyncio.to_thread(_swap, fresh, mirror, old)
+            await self._account(mirror)
+
+    async def _account(self, mirror: Path) -> None:
+        await asyncio.to_thread(measure, mirror)
+        await make_room(self.root, self._max_bytes, mirror)
 
     @asynccontextmanager
     async def _writing(self, opened: Access, mirror: Path, patience: float | None = None) -> AsyncIterator[int]:
         self.root.mkdir(parents=True, exist_ok=True)
         what = f"the mirror of {opened.url}"
         async with exclusive(mirror.with_suffix(".lock"), timeout=patience or self._timeout, what=what) as lock:
-            remove_stale(mirror)
+            await asyncio.to_thread(remove_stale, mirror)
             yield lock
 
 
 async def _itself(mirror: Path) -> Path:
     return mirror
+
+
+def _may_filter(opened: Access, refs: Refs) -> bool:
+    """Whether the server could leave contents out: one that only hands out files sends Git round in circles."""
+    return refs.smart and opened.transport != "file"
+
+
+def _identity(mirror: Path) -> int | None:
+    """Tell one mirror from another that took its place; None when there is none."""
+    try:
+        return mirror.stat().st_ino
+    except OSError:
+        return None
 
 
 def _remove(*folders: Path) -> None:

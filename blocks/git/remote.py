@@ -1,9 +1,11 @@
 """What a remote repository says about itself, without downloading anything."""
 
 import asyncio
+import hashlib
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 from blocks.errors import BadAnswer, NotFound, RateLimited, Retryable
@@ -18,10 +20,25 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Refs:
-    """Branches and tags of a repository by full name, and the branch its HEAD names, empty when it names none."""
+    """Branches and tags of a repository by full name, and the branch its HEAD names, empty when it names none.
+
+    `smart` is False when the server is one of files only, which cannot leave anything out of a download.
+    """
 
     ids: dict[str, str]
     head: str = ""
+    smart: bool = True
+
+    @cached_property
+    def digest(self) -> str:
+        """A name of exactly these branches, tags and HEAD."""
+        listed = "\n".join([self.head, *(f"{value} {ref}" for ref, value in sorted(self.ids.items()))])
+        return hashlib.sha256(listed.encode()).hexdigest()
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags by short name; an annotated one with its own id, not its commit's."""
+        return {ref.removeprefix("refs/tags/"): i for ref, i in self.ids.items() if ref.startswith("refs/tags/")}
 
     def branch(self, url: str, name: str | None) -> tuple[str, str]:
         """Return name and commit of a branch, of the remote HEAD for None. Raises NotFound."""
@@ -38,7 +55,8 @@ async def ls_remote(access: Access, timeout: float = LS_REMOTE_TIMEOUT) -> Refs:
     """Ask a repository for its branches, tags and HEAD. It is also what proves the right to read."""
 
     async def ask() -> str:
-        return await git("ls-remote", "--symref", "--", access.url, timeout=timeout, access=access)
+        async with access.turn():
+            return await git("ls-remote", "--symref", "--", access.url, timeout=timeout, access=access)
 
     return _parse(access, await patiently(ask))
 
@@ -61,7 +79,7 @@ async def patiently(call: Callable[[], Awaitable[T]], attempts: int = ATTEMPTS) 
 def _parse(access: Access, printed: str) -> Refs:
     ids: dict[str, str] = {}
     head = head_id = ""
-    for line in printed.splitlines():
+    for line in filter(None, printed.split("\n")):  # not splitlines: a ref may hold what Unicode calls a line break
         value, tab, ref = line.partition("\t")
         if not tab:
             raise BadAnswer(f"git ls-remote of {access.url} answered {line[:80]!r}, which is no ref")
@@ -71,7 +89,7 @@ def _parse(access: Access, printed: str) -> Refs:
             head_id = value
         elif ref.startswith(("refs/heads/", "refs/tags/")) and not ref.endswith("^{}"):
             ids[ref] = value
-    return Refs(ids, head or _guess_head(ids, head_id))
+    return Refs(ids, head or _guess_head(ids, head_id), smart=bool(head))
 
 
 def _guess_head(ids: dict[str, str], head_id: str) -> str:

@@ -15,31 +15,37 @@ def choose_commits(subscription: GitSubscription, commits: Iterable[Commit]) -> 
 
     `commits` are the branch's, newest first. Raises Invalid for a broken filter.
     """
-    changes_count = _changes_filter(subscription)
+    changes_count = changes_filter(subscription)
     chosen: list[Commit] = []
     for commit in commits:
-        if _is_recent(subscription, commit) and _passes(subscription, _commit_env(commit)) and changes_count(commit):
+        if (
+            _is_recent(subscription, commit)
+            and changes_count(commit.paths)
+            and _passes(subscription, _commit_env(commit))
+        ):
             chosen.append(commit)
         if len(chosen) == subscription.discovery_limit:
             break
     return chosen
 
 
-def choose_tags(subscription: GitSubscription, tags: Sequence[Tag]) -> list[Tag]:
-    """Return the best tags that pass the filters, at most `discoveryLimit`. Raises Invalid for a broken filter."""
-    changes_count = _changes_filter(subscription)
+def ordered_tags(subscription: GitSubscription, tags: Sequence[Tag]) -> list[Tag]:
+    """Return the tags that pass every filter but that of paths, best first. Raises Invalid for a broken filter."""
     named = {tag.name: tag for tag in tags}
     allowed = [named[name] for name in allowed_tags(subscription, named)]
     ordered = POLICIES[subscription.commit_selection_strategy](subscription, allowed)
-    passing = [tag for tag in ordered if _passes(subscription, _tag_env(tag)) and changes_count(tag)]
-    return passing[: subscription.discovery_limit]
+    return [tag for tag in ordered if _passes(subscription, _tag_env(tag))]
 
 
-def _changes_filter(subscription: GitSubscription) -> Callable[[Commit | Tag], bool]:
-    """Without path filters everything passes, even a commit that changes nothing."""
+def changes_filter(subscription: GitSubscription) -> Callable[[Iterable[str]], bool]:
+    """Without path filters everything passes, even a commit that changes nothing. Raises Invalid for a broken one."""
     counts = path_filter(subscription.include_paths, subscription.exclude_paths)
-    filtered = bool(subscription.include_paths or subscription.exclude_paths)
-    return lambda revision: not filtered or counts(revision.paths)
+    return counts if filters_paths(subscription) else lambda paths: True
+
+
+def filters_paths(subscription: GitSubscription) -> bool:
+    """Whether the paths a commit changes matter."""
+    return bool(subscription.include_paths or subscription.exclude_paths)
 
 
 def _is_recent(subscription: GitSubscription, commit: Commit) -> bool:

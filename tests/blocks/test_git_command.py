@@ -25,6 +25,7 @@ from blocks.git.command import git
 from blocks.git.failures import failure
 from blocks.git.mirror import Mirrors
 from blocks.records import Credentials
+from tests.blocks.git_reading import commits_of, head_of
 from tests.servers.git_http import bad_server, free_port, git_server, self_signed
 
 SECRET = "s3cr3t/p@ss"
@@ -46,7 +47,7 @@ def mirrors(tmp_path):
 
 async def test_credentials_open_a_private_repository(private, mirrors):
     """With the right credentials a private repository is read."""
-    _, commits = await mirrors.commits(private.url("config.git"), None, limit=1, credentials=ANA)
+    _, commits = await commits_of(mirrors, private.url("config.git"), None, limit=1, credentials=ANA)
     assert commits[0].id == private.tip()
 
 
@@ -62,7 +63,7 @@ async def test_without_the_right_credentials_nothing_is_shown(private, mirrors, 
     url = private.url("config.git")
     await mirrors.fetch(url, credentials=ANA)
     with pytest.raises(Unauthorized, match=sentence) as caught:
-        await mirrors.commits(url, None, limit=1, credentials=credentials)
+        await commits_of(mirrors, url, None, limit=1, credentials=credentials)
     assert "wrong-pass" not in str(caught.value)
 
 
@@ -70,10 +71,10 @@ async def test_plain_http_gets_no_credentials_unless_allowed(private, tmp_path):
     """Credentials stay here when the transport is not encrypted, and the error says so."""
     careful = Mirrors(tmp_path / "careful")
     with pytest.raises(Unauthorized, match="credentials 'ana' are not sent over this transport; use https"):
-        await careful.head(private.url("config.git"), credentials=ANA)
+        await head_of(careful, private.url("config.git"), credentials=ANA)
     with bad_server(401, headers={"WWW-Authenticate": 'Basic realm="x"'}) as bad:
         with pytest.raises(Unauthorized):
-            await careful.head(f"{bad.url}/x.git", credentials=ANA)
+            await head_of(careful, f"{bad.url}/x.git", credentials=ANA)
         assert bad.seen
         assert not any("Authorization" in headers for headers in bad.seen)
 
@@ -82,7 +83,7 @@ async def test_another_host_gets_no_credentials(tmp_path, mirrors):
     """A server that redirects to another one does not make us hand our credentials on."""
     with bad_server(401, headers={"WWW-Authenticate": 'Basic realm="x"'}) as thief:
         with bad_server(302, headers={"Location": thief.url + "{path}"}) as trusted, pytest.raises(Unauthorized):
-            await mirrors.head(f"{trusted.url}/x.git", credentials=ANA)
+            await head_of(mirrors, f"{trusted.url}/x.git", credentials=ANA)
         assert thief.seen
         assert not any("Authorization" in headers for headers in thief.seen)
 
@@ -90,7 +91,7 @@ async def test_another_host_gets_no_credentials(tmp_path, mirrors):
 async def test_credentials_inside_a_url_are_used_and_taken_out(private, mirrors):
     """`https://user:password@host` works, and no file or error repeats the password."""
     url = private.url("config.git").replace("://", "://ana:s3cr3t%2Fp%40ss@")
-    assert (await mirrors.head(url, credentials=None))[1] == private.tip()
+    assert (await head_of(mirrors, url, credentials=None))[1] == private.tip()
     mirror = await mirrors.fetch(url)
     assert leaks(mirrors.root) == []
     assert mirror == await mirrors.fetch(private.url("config.git"), credentials=ANA)
@@ -110,7 +111,7 @@ async def test_the_secret_is_in_no_file_argument_log_or_error(tmp_path, mirrors,
     """While Git runs and after, the password is in its environment alone."""
     caplog.set_level(logging.DEBUG)
     with bad_server(delay=30, headers={"WWW-Authenticate": 'Basic realm="x"'}) as slow:
-        asking = asyncio.create_task(mirrors.head(f"{slow.url}/x.git", credentials=ANA))
+        asking = asyncio.create_task(head_of(mirrors, f"{slow.url}/x.git", credentials=ANA))
         while not slow.seen:
             await asyncio.sleep(0.02)
         arguments = b"".join(_read(p) for p in Path("/proc").glob("[0-9]*/cmdline"))
@@ -154,7 +155,7 @@ async def test_what_a_bad_server_means(mirrors, status, body, headers, expected,
     """Each way a server can fail becomes the error that says whether to try again and what to do."""
     with bad_server(status, body, headers=headers) as bad:
         with pytest.raises(expected, match=sentence) as caught:
-            await mirrors.head(f"{bad.url}/x.git", credentials=None)
+            await head_of(mirrors, f"{bad.url}/x.git", credentials=None)
         assert f"git ls-remote of {bad.url}/x.git failed" in str(caught.value)
         assert (len(bad.seen) > 1) == (expected in (Unavailable, BadAnswer))
 
@@ -164,17 +165,17 @@ async def test_an_untrusted_certificate_is_refused_unless_it_is_to_be_skipped(tm
     with bad_server(404, tls=self_signed(tmp_path)) as bad:
         url = f"{bad.url}/x.git"
         with pytest.raises(Refused, match="insecureSkipTLSVerify"):
-            await mirrors.head(url, credentials=ANA)
+            await head_of(mirrors, url, credentials=ANA)
         assert bad.seen == []
         with pytest.raises(NotFound):
-            await mirrors.head(url, credentials=ANA, insecure=True)
+            await head_of(mirrors, url, credentials=ANA, insecure=True)
         assert len(bad.seen) == 1
 
 
 async def test_nobody_listening_is_unreachable(mirrors):
     """A refused connection is Unreachable."""
     with pytest.raises(Unreachable, match="does not answer"):
-        await mirrors.head(f"http://127.0.0.1:{free_port()}/x.git", credentials=None)
+        await head_of(mirrors, f"http://127.0.0.1:{free_port()}/x.git", credentials=None)
 
 
 async def test_a_hanging_server_is_left_after_the_timeout(tmp_path):

@@ -1,5 +1,6 @@
 """Commits and tags are chosen as the conformance cases say."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import pytest
@@ -46,16 +47,32 @@ async def found(case):
     return (await discover_git(subscription, asking(git=History(case))))["commits"]
 
 
+@dataclass
+class Refs:
+    """Tags by name."""
+
+    tags: dict
+
+
 class History:
     """The case's commits and tags, behind the protocol discovery asks by."""
 
     def __init__(self, case):
         self.given = case
+        self.refs = Refs({each["tag"]: each["commitID"] for each in case.get("tags", ())})
 
-    async def commits(self, url, branch, *, skip, limit, credentials, insecure=False):
+    async def view(self, url, **how):
+        """Show itself."""
+        return self
+
+    def branch(self, name):
+        """Every branch is the case's."""
+        return name or "main", "tip"
+
+    async def commits(self, tip, *, skip, limit):
         """A page of the branch."""
         page = self.given["commits"][skip : skip + limit]
-        return branch or "main", [
+        return [
             Commit(
                 each["id"],
                 datetime.fromisoformat(each["commitDate"]),
@@ -67,8 +84,8 @@ class History:
             for each in page
         ]
 
-    async def tags(self, url, *, credentials, insecure=False, paths=True):
-        """All tags; paths only if asked for."""
+    async def tags(self):
+        """All tags."""
         return [
             Tag(
                 each["tag"],
@@ -79,7 +96,10 @@ class History:
                 each["subject"],
                 each.get("tagger", ""),
                 each.get("annotation", ""),
-                tuple(each["paths"]) if paths else (),
             )
             for each in self.given["tags"]
         ]
+
+    async def changed(self, commits):
+        """The paths of the tags' commits."""
+        return {each["commitID"]: tuple(each["paths"]) for each in self.given["tags"]}

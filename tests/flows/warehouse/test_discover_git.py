@@ -77,7 +77,7 @@ async def test_entry(repo, mirrors):
     """The entry has the shape of Kargo's status; a long subject is cut, a branch nobody named is left out."""
     wanted = GitSubscription.model_validate({"repoURL": repo, "discoveryLimit": 1})
     entry = await discover_git(wanted, asking(git=mirrors, name="config"))
-    _, commit = await mirrors.head(repo, credentials=None)
+    _, commit = (await mirrors.view(repo, credentials=None)).branch(None)
     assert entry == {
         "repoURL": repo,
         "subscriptionName": "config",
@@ -90,6 +90,7 @@ async def test_entry(repo, mirrors):
                 "creatorDate": "2025-03-01T00:00:00Z",
             }
         ],
+        "observedRefs": {"branchHead": commit},
     }
 
 
