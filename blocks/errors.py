@@ -6,7 +6,8 @@
     │   ├── Unavailable    the server says it cannot now (5xx)
     │   ├── RateLimited    the server says slower (429); carries `retry_after`
     │   ├── BadAnswer      an answer that makes no sense
-    │   └── Conflict       somebody else was faster; look again and retry
+    │   ├── Conflict       somebody else was faster; look again and retry
+    │   └── Unfinished     it goes well, but needs another turn
     └── Terminal         the same call fails again until a person changes something
         ├── Unauthorized   401 or 403, or no credentials where some are needed
         ├── NotFound       the thing asked for does not exist
@@ -49,6 +50,10 @@ class BadAnswer(Retryable):
 
 class Conflict(Retryable):
     """Somebody else was faster."""
+
+
+class Unfinished(Retryable):
+    """It goes well and what was done is kept, but it needs another turn."""
 
 
 class Terminal(DrayageError):

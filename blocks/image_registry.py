@@ -6,14 +6,16 @@ from contextlib import AsyncExitStack
 import httpx
 
 from blocks import http_client
+from blocks.budget import Budgets
 from blocks.http_client import Limits
 from blocks.records import Credentials, ImageDetails
 from blocks.registry.auth import Authenticator
-from blocks.registry.budget import Budget
-from blocks.registry.manifests import read_details, read_digest
+from blocks.registry.listings import Listings
+from blocks.registry.manifests import Manifest, describe, read_digest, read_manifest
 from blocks.registry.reference import Repository, repository
 from blocks.registry.session import Session
 from blocks.registry.tag_list import read_tags
+from blocks.single_flight import SingleFlight
 
 MAX_SESSIONS = 1_000
 """Repositories whose way of being asked is remembered."""
@@ -26,36 +28,64 @@ class ImageRegistry:
     `allow_plain_http_credentials`. All methods raise the leaves of `blocks.errors`. Belongs to one event loop.
     """
 
-    def __init__(self, *, allow_plain_http_credentials: bool = False, limits: Limits | None = None) -> None:
-        """Keep the settings; connections are opened when first needed."""
+    def __init__(
+        self,
+        *,
+        allow_plain_http_credentials: bool = False,
+        limits: Limits | None = None,
+        listed_seconds: float = 0.0,
+        budgets: Budgets | None = None,
+    ) -> None:
+        """Keep the settings; connections are opened when first needed. `listed_seconds`: how long a list is shared."""
         self._allow_plain_http = allow_plain_http_credentials
         self._limits = limits or Limits()
         self._clients: dict[bool, httpx.AsyncClient] = {}
         self._opened = AsyncExitStack()
-        self._budget = Budget()
+        self._budgets = budgets or Budgets()
+        self._listings = Listings(listed_seconds)
+        self._digests: SingleFlight[str | None] = SingleFlight()
+        self._manifests: SingleFlight[Manifest | None] = SingleFlight()
+        self._images: SingleFlight[ImageDetails] = SingleFlight()
         self._sessions: OrderedDict[tuple[Repository, Credentials | None, bool], Session] = OrderedDict()
 
-    async def tags(self, repo_url: str, credentials: Credentials | None = None, *, insecure: bool = False) -> list[str]:
+    async def tags(
+        self, repo_url: str, credentials: Credentials | None = None, *, insecure: bool = False, fresh: bool = False
+    ) -> list[str]:
         """Return all tags in the registry's order, those of signatures included; `insecure` skips TLS verification.
 
-        Raises NotFound when there is no such repository, Invalid when it has too many tags to list.
+        The list may be a few seconds old unless it must be `fresh`. Raises NotFound when there is no such
+        repository, Invalid when it has too many tags to list.
         """
-        return await read_tags(await self._session(repo_url, credentials, insecure))
+        session = await self._session(repo_url, credentials, insecure)
+        return list(await self._listings.get(session, lambda: read_tags(session), fresh=fresh))
 
     async def digest(
         self, repo_url: str, tag: str, credentials: Credentials | None = None, *, insecure: bool = False
     ) -> str | None:
         """Return which digest a tag points at, as the registry says, without fetching it; None without such a tag."""
-        return await read_digest(await self._session(repo_url, credentials, insecure), tag)
+        session = await self._session(repo_url, credentials, insecure)
+        return await self._digests.do((session, tag), lambda: read_digest(session, tag))
+
+    async def manifest(
+        self, repo_url: str, reference: str, credentials: Credentials | None = None, *, insecure: bool = False
+    ) -> Manifest | None:
+        """Fetch what a tag or digest points at; None when there is no such thing. Its bytes are its digest's."""
+        session = await self._session(repo_url, credentials, insecure)
+        return await self._manifests.do((session, reference), lambda: read_manifest(session, reference))
+
+    async def describe(
+        self, repo_url: str, manifest: Manifest, credentials: Credentials | None = None, *, insecure: bool = False
+    ) -> ImageDetails:
+        """Describe the image of a manifest. Raises Invalid when it is none, NotFound when its config is missing."""
+        session = await self._session(repo_url, credentials, insecure)
+        return await self._images.do((session, manifest.digest), lambda: describe(session, manifest))
 
     async def details(
         self, repo_url: str, reference: str, credentials: Credentials | None = None, *, insecure: bool = False
     ) -> ImageDetails | None:
-        """Describe what a tag or digest points at; None when there is no such thing.
-
-        The digest is the hash of the manifest's own bytes. Raises Invalid when it is no image.
-        """
-        return await read_details(await self._session(repo_url, credentials, insecure), reference)
+        """Describe what a tag or digest points at; None when there is no such thing. Raises as `describe`."""
+        manifest = await self.manifest(repo_url, reference, credentials, insecure=insecure)
+        return await self.describe(repo_url, manifest, credentials, insecure=insecure) if manifest else None
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -65,11 +95,12 @@ class ImageRegistry:
 
     async def _session(self, repo_url: str, credentials: Credentials | None, insecure: bool) -> Session:
         where = repository(repo_url)
+        self._budgets.of(where.host, credentials.name if credentials else "")  # noted also when the answer is shared
         key = (where, credentials, insecure)
         http = await self._client(insecure)
         if key not in self._sessions:
-            authenticator = Authenticator(credentials, self._allow_plain_http, self._limits)
-            self._sessions[key] = Session(http, where, authenticator, self._limits)
+            authenticator = Authenticator(credentials, self._allow_plain_http, self._limits, self._budgets)
+            self._sessions[key] = Session(http, where, authenticator, self._limits, self._budgets)
         self._sessions.move_to_end(key)
         if len(self._sessions) > MAX_SESSIONS:
             self._sessions.popitem(last=False)
@@ -78,6 +109,5 @@ class ImageRegistry:
     async def _client(self, insecure: bool) -> httpx.AsyncClient:
         if insecure not in self._clients:
             http = await self._opened.enter_async_context(http_client.client(insecure=insecure))
-            http.event_hooks = {"request": [self._budget]}
             self._clients[insecure] = http
         return self._clients[insecure]

@@ -10,6 +10,7 @@ from typing import Any
 
 from prefect.logging import get_run_logger
 
+from blocks.budget import asking_for
 from blocks.errors import DrayageError
 from blocks.ledger.records import Definition, FreightRecord, WarehouseStatus
 from flows.announce import event
@@ -18,30 +19,38 @@ from flows.freight.describe import one_line
 from flows.lease import Renew, held
 from flows.publish import try_post
 from flows.warehouse.asking import Sources
-from flows.warehouse.conditions import healthy
-from flows.warehouse.discovery import Found, Seen, discover_warehouse, due, record_found
+from flows.warehouse.discovery import Found, Seen, discover_warehouse, record_found
+from flows.warehouse.occasion import Occasion, occasion
 from flows.warehouse.remedy import internal_error, traced
 from flows.world import World
 
 TURN = timedelta(minutes=5)
-"""How long somebody who asks for one Warehouse waits for another's look at it to end."""
+"""How long somebody who asks for a look waits for another's look at the Warehouse to end."""
 
-POLL = 0.25
+POLL, LONGEST_POLL = 0.25, 2.0
+
+ROUNDS = 3
+"""Looks in a row at one Warehouse that was asked for, or changed, while it was being looked at."""
 
 
 @dataclass(frozen=True)
 class Looking:
-    """One run's way of looking. `asked_at` is set when it was asked for one Warehouse, due or not."""
+    """One run's way of looking.
+
+    `asked_at` is set when it was asked for all of one Warehouse, due or not. `patient`: somebody waits for the
+    looks, so they are had even if another run has to end its own first.
+    """
 
     here: World
     owner: str
     asked_at: datetime | None = None
+    patient: bool = False
 
-    def wants(self, definition: Definition, status: WarehouseStatus, now: datetime) -> bool:
-        """Whether to look still: somebody else may have looked since."""
-        if self.asked_at and (status.discovered_at is None or status.discovered_at < self.asked_at):
-            return True
-        return due(definition, status, now)
+    def occasion(self, definition: Definition, status: WarehouseStatus, now: datetime) -> Occasion | None:
+        """Why to look still: somebody else may have looked since."""
+        asked_at, minimum = self.asked_at, timedelta(seconds=self.here.settings.minimum_interval_seconds)
+        asked = asked_at is not None and (status.discovered_at is None or status.discovered_at < asked_at)
+        return occasion(definition, status, now, minimum, asked=asked)
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ class Look:
     """What came of looking at one Warehouse; `problem` is empty when it is well."""
 
     where: str
-    fresh: FreightRecord | None = None
+    fresh: tuple[FreightRecord, ...] = ()
     problem: str = ""
 
 
@@ -69,20 +78,40 @@ async def look_at(looking: Looking, definition: Definition) -> Look | None:
 
 
 async def _look(looking: Looking, definition: Definition, where: str) -> Look | None:
-    here = looking.here
+    """Look until there is no more occasion: a hint, or a change, that comes meanwhile need not wait for a next run."""
+    look = None
     async with _claimed(looking, definition) as mine:
-        now = datetime.now(UTC)
-        seen = await _reread(here, definition) if mine else None
-        if seen is None or not looking.wants(*seen, now):
-            return None
-        credentials = here.credentials(definition.project)
-        sources = Sources(here.registry, here.git, here.ledger.cache, credentials, here.charts)
-        found = await discover_warehouse(*seen, sources, now)
-        fresh = await record_found(here.ledger, found, suggest(random.SystemRandom()), now)
+        for _ in range(ROUNDS if mine else 0):
+            now = datetime.now(UTC)
+            seen = await _reread(looking.here, definition)
+            why = looking.occasion(*seen, now) if seen else None
+            if seen is None or why is None:
+                break
+            with asking_for(where):
+                found = await discover_warehouse(*seen, _sources(looking.here, definition.project), now, why)
+            if not await _still(looking.here, seen[0]):
+                continue
+            fresh = await record_found(looking.here.ledger, found, suggest(random.SystemRandom()), now)
+            look = Look(where, (*(look.fresh if look else ()), *filter(None, [fresh])), _problem(where, found))
+            await _tell(where, fresh, now)
+    return look
+
+
+def _sources(here: World, project: str) -> Sources:
+    credentials = here.credentials(project)
+    return Sources(here.registry, here.git, here.ledger.cache, credentials, here.charts, here.web)
+
+
+async def _still(here: World, definition: Definition) -> bool:
+    """Whether the Warehouse is what we looked at: if not, what we found is nobody's."""
+    current = await here.ledger.definitions.get("Warehouse", definition.project, definition.name)
+    return current is not None and current.generation == definition.generation
+
+
+async def _tell(where: str, fresh: FreightRecord | None, now: datetime) -> None:
     if fresh:
         get_run_logger().info("%s: new Freight %s (%s)", where, fresh.alias, one_line(fresh.content))
         await try_post([_created(fresh, now)])
-    return Look(where, fresh, _problem(where, found))
 
 
 @asynccontextmanager
@@ -104,11 +133,13 @@ async def _claimed(looking: Looking, definition: Definition) -> AsyncIterator[bo
 
 
 async def _turn(looking: Looking, claim: Renew, lease: timedelta) -> bool:
-    """Claim at once, or, when the Warehouse was asked for by name, as soon as it is free."""
+    """Claim at once, or, when somebody waits for it, as soon as it is free."""
+    began, pause = datetime.now(UTC), POLL
     while not await claim(datetime.now(UTC) + lease):
-        if looking.asked_at is None or datetime.now(UTC) - looking.asked_at > TURN:
+        if not looking.patient or datetime.now(UTC) - began > TURN:
             return False
-        await asyncio.sleep(POLL)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_POLL)
     return True
 
 
@@ -121,7 +152,7 @@ async def _reread(here: World, definition: Definition) -> Seen | None:
 def _problem(where: str, found: Found) -> str:
     if found.fault:
         _log_fault(where, found.fault)
-    return "" if healthy(found.status) else str(found.status.conditions[0]["message"])
+    return found.problem
 
 
 def _log_fault(where: str, fault: Exception) -> None:

@@ -24,13 +24,14 @@ KEPT = 100_000
 
 @dataclass(frozen=True, slots=True)
 class KnownTag:
-    """One tag: the image it pointed at when it was last confirmed, without annotations.
+    """One tag as it was when it was last confirmed; `image` has no annotations.
 
-    `image` is None when nothing usable was there; `problem` is then the sentence that says why, or empty when there
-    was nothing at all.
+    Without `image`, `problem` is the sentence that says why it cannot be used, and empty when nothing was there.
+    `digest` is then that of something which is no image, and empty for what may be mended soon.
     """
 
     confirmed_at: datetime
+    digest: str = ""
     image: ImageDetails | None = None
     problem: str = ""
 
@@ -43,9 +44,8 @@ class RegistryIndex(Part):
         found: dict[str, KnownTag] = {}
         async with self._database.read() as connection:
             for batch in rows.batches(tags):
-                for row in await connection.execute(_known(repository, batch)):
-                    if row.platforms is not None or not row.digest:
-                        found[row.tag] = _tag(row)
+                lines = await connection.execute(_known(repository, batch))
+                found |= {row.tag: known for row in lines if (known := _tag(row))}
         return found
 
     async def images(self, repository: str, digests: Iterable[str]) -> dict[str, ImageDetails]:
@@ -58,29 +58,24 @@ class RegistryIndex(Part):
                 found |= {row.digest: _image(row) for row in await connection.execute(query)}
         return found
 
-    async def record(self, repository: str, tags: Mapping[str, KnownTag]) -> None:
-        """Keep what was found for these tags, the images included, and let the oldest go beyond `KEPT`."""
+    async def record(self, repository: str, tags: Mapping[str, KnownTag], images: Iterable[ImageDetails]) -> None:
+        """Keep what was found for these tags, and new images, whole; let the oldest go beyond `KEPT`."""
         if not tags:
             return
-        images = {known.image.digest: _frozen(repository, known) for known in tags.values() if known.image}
+        now = max(known.confirmed_at for known in tags.values())
         # Sorted, so that two writers of the same keys lock them in the same order.
+        news = {image.digest: _frozen(repository, image, now) for image in images}
+        lines = [_line(repository, tag, tags[tag]) for tag in sorted(tags)]
         async with self._database.write() as connection:
-            if images:
-                await _put(
-                    connection, registry_images, ("repository", "digest"), [images[key] for key in sorted(images)]
-                )
-            lines = [_line(repository, tag, tags[tag]) for tag in sorted(tags)]
-            await _put(connection, registry_tags, ("repository", "tag"), lines)
+            if news:
+                adding = rows.insert(connection, registry_images).on_conflict_do_nothing()
+                await connection.execute(adding, [news[digest] for digest in sorted(news)])
+            put = rows.insert(connection, registry_tags)
+            changes = {name: put.excluded[name] for name in ("digest", "problem", "confirmed_at")}
+            put = put.on_conflict_do_update(index_elements=["repository", "tag"], set_=changes)
+            await connection.execute(put, lines)
             await _evict(connection, repository, registry_tags.c.tag, registry_tags.c.confirmed_at)
             await _evict(connection, repository, registry_images.c.digest, registry_images.c.read_at)
-
-    async def confirm(self, repository: str, tags: Sequence[str], now: datetime) -> None:
-        """Note that these tags point at the same as before."""
-        table = registry_tags
-        async with self._database.write() as connection:
-            for batch in rows.batches(sorted(tags)):
-                named = sa.and_(table.c.repository == repository, table.c.tag.in_(batch))
-                await connection.execute(sa.update(table).where(named).values(confirmed_at=now))
 
 
 def _known(repository: str, tags: Sequence[str]) -> sa.Select[Any]:
@@ -93,9 +88,14 @@ def _known(repository: str, tags: Sequence[str]) -> sa.Select[Any]:
     )
 
 
-def _tag(row: sa.Row[Any]) -> KnownTag:
-    image = ImageDetails(row.digest, row.created_at, {}, _platforms(row.platforms)) if row.digest else None
-    return KnownTag(row.confirmed_at, image, row.problem)
+def _tag(row: sa.Row[Any]) -> KnownTag | None:
+    """None when the tag's image was let go."""
+    if row.problem or not row.digest:
+        return KnownTag(row.confirmed_at, row.digest, problem=row.problem)
+    if row.platforms is None:
+        return None
+    image = ImageDetails(row.digest, row.created_at, {}, _platforms(row.platforms))
+    return KnownTag(row.confirmed_at, row.digest, image)
 
 
 @lru_cache(maxsize=64)
@@ -113,36 +113,25 @@ def _image(row: sa.Row[Any]) -> ImageDetails:
     return ImageDetails(row.digest, row.created_at, noted["image"], platforms)
 
 
-def _frozen(repository: str, known: KnownTag) -> dict[str, Any]:
-    image = known.image
-    assert image is not None
+def _frozen(repository: str, image: ImageDetails, now: datetime) -> dict[str, Any]:
     return {
         "repository": repository,
         "digest": image.digest,
         "created_at": image.created_at,
         "platforms": json.dumps([[each.os, each.architecture, each.variant] for each in image.platforms]),
         "annotations": {"image": image.annotations, "platforms": [each.annotations for each in image.platforms]},
-        "read_at": known.confirmed_at,
+        "read_at": now,
     }
 
 
 def _line(repository: str, tag: str, known: KnownTag) -> dict[str, Any]:
-    digest = known.image.digest if known.image else ""
     return {
         "repository": repository,
         "tag": tag,
-        "digest": digest,
+        "digest": known.digest,
         "problem": known.problem,
         "confirmed_at": known.confirmed_at,
     }
-
-
-async def _put(
-    connection: AsyncConnection, table: sa.Table, keys: Sequence[str], lines: Sequence[Mapping[str, Any]]
-) -> None:
-    adding = rows.insert(connection, table)
-    news = {column.name: adding.excluded[column.name] for column in table.c if column.name not in keys}
-    await connection.execute(adding.on_conflict_do_update(index_elements=list(keys), set_=news), list(lines))
 
 
 async def _evict(connection: AsyncConnection, repository: str, key: sa.Column[str], since: sa.Column[datetime]) -> None:

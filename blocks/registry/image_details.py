@@ -50,7 +50,9 @@ def index_details(digest: str, index: Mapping[str, Any], newest: datetime | None
 
 def image_entries(index: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the entries of an index that are images; attestations and the like have no known platform."""
-    entries = index.get("manifests") or []
+    entries = index.get("manifests")
+    if not isinstance(entries, list):
+        return []
     return [entry for entry in entries if isinstance(entry, dict) and _platform(entry.get("platform"), {})]
 
 

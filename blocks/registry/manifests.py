@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import httpx
 
-from blocks.errors import BadAnswer, Invalid
+from blocks.errors import BadAnswer, Invalid, NotFound, Terminal
 from blocks.records import ImageDetails
 from blocks.registry.image_details import (
     CONFIG_TYPES,
@@ -29,33 +30,53 @@ MAX_DEPTH = 3
 """How deep an index may hold indexes."""
 
 
+@dataclass(frozen=True)
+class Manifest:
+    """What a tag or digest points at, as it was sent: `digest` is that of its bytes, `kind` its media type."""
+
+    digest: str
+    kind: str
+    content: dict[str, Any]
+
+
 async def read_digest(session: Session, tag: str) -> str | None:
-    """Ask which digest a tag points at, without fetching what it points at; None without such a tag."""
-    answer = await session.ask(f"/manifests/{tag}", headers=ACCEPT, method="HEAD")
-    if answer is None:
-        return None
-    said = answer.headers.get("docker-content-digest", "")
+    """Ask which digest a tag points at, fetching it only from a registry that does not say; None without such a tag.
+
+    What is said may be wrong: only `read_manifest` is sure.
+    """
+    try:
+        answer = await session.ask(f"/manifests/{tag}", headers=ACCEPT, method="HEAD")
+    except Terminal:  # some registries know no HEAD; what GET answers is then the better sentence
+        said = ""
+    else:
+        if answer is None:
+            return None
+        said = answer.headers.get("docker-content-digest", "")
     if DIGEST.fullmatch(said):
         return str(said)
-    manifest = await session.ask(f"/manifests/{tag}", headers=ACCEPT)
-    if manifest is None:
-        return None
-    json_object(manifest)  # the hash of an error page would be the digest of nothing
-    return sha256(manifest.content)
+    manifest = await read_manifest(session, tag)
+    return manifest.digest if manifest else None
 
 
-async def read_details(session: Session, reference: str, depth: int = MAX_DEPTH) -> ImageDetails | None:
-    """Describe what a tag or digest points at; None when there is no such thing. Raises Invalid when it is no image."""
+async def read_manifest(session: Session, reference: str) -> Manifest | None:
+    """Fetch what a tag or digest points at; None when there is no such thing."""
     answer = await session.ask(f"/manifests/{reference}", headers=ACCEPT)
     if answer is None:
         return None
-    digest, manifest = _verified(answer, reference), json_object(answer)
-    kind = manifest.get("mediaType") or answer.headers.get("content-type", "").partition(";")[0]
-    if kind in INDEX_TYPES:
-        return index_details(digest, manifest, await _newest(session, manifest, depth))
-    if kind in MANIFEST_TYPES:
-        return image_details(digest, manifest, await _config(session, manifest))
-    raise Invalid(f"{session.where}:{reference} is a {kind!r}, which is no image; exclude it with ignoreTagsRegexes")
+    digest, content = _verified(answer, reference), json_object(answer)
+    kind = content.get("mediaType") or answer.headers.get("content-type", "").partition(";")[0]
+    return Manifest(digest, str(kind).strip()[:100], content)
+
+
+async def describe(session: Session, manifest: Manifest, depth: int = MAX_DEPTH) -> ImageDetails:
+    """Describe the image of a manifest. Raises Invalid when it is none, NotFound when its config is not there."""
+    content = manifest.content
+    if manifest.kind in INDEX_TYPES and image_entries(content):
+        return index_details(manifest.digest, content, await _newest(session, content, depth))
+    if manifest.kind in MANIFEST_TYPES:
+        return image_details(manifest.digest, content, await _config(session, content))
+    what = "an index without images" if manifest.kind in INDEX_TYPES else f"a {manifest.kind!r}, which is no image"
+    raise Invalid(f"{session.where} has {what}")
 
 
 async def _newest(session: Session, index: Mapping[str, Any], depth: int) -> datetime | None:
@@ -68,10 +89,11 @@ async def _newest(session: Session, index: Mapping[str, Any], depth: int) -> dat
 
 
 async def _built(session: Session, entry: Mapping[str, Any], depth: int) -> datetime | None:
+    """A mirror may hold only some images of an index: those it has not got say nothing."""
     if created := annotated(texts(entry.get("annotations"))):
         return created
-    image = await read_details(session, _digest_of(entry), depth - 1)
-    return image.created_at if image else None
+    manifest = await read_manifest(session, _digest_of(session, entry))
+    return (await describe(session, manifest, depth - 1)).created_at if manifest else None
 
 
 async def _config(session: Session, manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,12 +101,15 @@ async def _config(session: Session, manifest: Mapping[str, Any]) -> dict[str, An
     descriptor = manifest.get("config")
     if not isinstance(descriptor, dict) or descriptor.get("mediaType") not in CONFIG_TYPES:
         return {}
-    digest = _digest_of(descriptor)
+    digest = _digest_of(session, descriptor)
     answer = await session.ask(f"/blobs/{digest}")
     if answer is None:
-        raise BadAnswer(f"{session.where} has a manifest whose config {digest} is missing")
+        raise NotFound(f"{session.where} has an image whose config {digest} is missing")
     _verified(answer, digest)
-    return json_object(answer)
+    try:
+        return json_object(answer)
+    except BadAnswer:  # its digest is right, so it will never be another
+        raise Invalid(f"{session.where} has an image whose config {digest} is no JSON object") from None
 
 
 def _verified(answer: httpx.Response, reference: str) -> str:
@@ -95,8 +120,8 @@ def _verified(answer: httpx.Response, reference: str) -> str:
     return digest
 
 
-def _digest_of(descriptor: Mapping[str, Any]) -> str:
+def _digest_of(session: Session, descriptor: Mapping[str, Any]) -> str:
     digest = descriptor.get("digest")
     if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
-        raise BadAnswer(f"a manifest names {digest!r} where a sha256 digest belongs")
+        raise Invalid(f"{session.where} has a manifest that names {str(digest)[:100]!r} where a sha256 digest belongs")
     return digest

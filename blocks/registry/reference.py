@@ -12,6 +12,8 @@ DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
 _REGISTRY = re.compile(r"(?:\[[0-9a-f:.]+\]|[\w!$&'()*+,;=.~-]*)(?::[0-9]*)?", re.ASCII)
 _REPOSITORY = re.compile(r"[a-z0-9_./-]{2,255}")
 _TAG = re.compile(r"[\w.-]{1,128}", re.ASCII)
+TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
+"""What the specification lets a tag be; anything else is not put into a URL."""
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 

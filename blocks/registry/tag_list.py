@@ -3,6 +3,7 @@
 import httpx
 
 from blocks.errors import BadAnswer, Invalid, NotFound
+from blocks.registry.reference import TAG
 from blocks.registry.session import Session, json_object
 
 MAX_PAGES = 1_000
@@ -12,7 +13,7 @@ PAGE = 1_000
 
 
 async def read_tags(session: Session) -> list[str]:
-    """Return all tags in the registry's order.
+    """Return all tags once, in the registry's order; names that cannot be a tag's are left out.
 
     Raises NotFound when there is no such repository, Invalid when it has more than MAX_TAGS tags.
     """
@@ -27,7 +28,7 @@ async def read_tags(session: Session) -> list[str]:
         found += _tags_in(answer)
         path = _next_page(answer)
         if path is None:
-            return found
+            return list(dict.fromkeys(found))
         if len(found) > MAX_TAGS:
             break
     raise Invalid(f"repository {session.where} has more than {MAX_TAGS} tags or {MAX_PAGES} pages of them, the limit")
@@ -35,9 +36,9 @@ async def read_tags(session: Session) -> list[str]:
 
 def _tags_in(answer: httpx.Response) -> list[str]:
     tags = json_object(answer).get("tags") or []
-    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+    if not isinstance(tags, list) or not all(isinstance(tag, str | None) for tag in tags):
         raise BadAnswer(f"GET {answer.request.url} answered something that is no list of tags")
-    return tags
+    return [tag for tag in tags if tag and TAG.fullmatch(tag)]
 
 
 def _next_page(answer: httpx.Response) -> str | None:

@@ -323,9 +323,9 @@ async def test_digest_without_header(odd, registry):
 
 @pytest.mark.parametrize("kind", ["application/vnd.docker.distribution.manifest.v1+prettyjws", "text/html", ""])
 async def test_no_image(odd, registry, kind):
-    """A tag that is no image is refused with what to do."""
+    """A tag that is no image is said to be none."""
     odd.answer = always(200, {"content-type": kind} if kind else {}, {})
-    with pytest.raises(Invalid, match="exclude it with ignoreTagsRegexes"):
+    with pytest.raises(Invalid, match="which is no image"):
         await registry.details(f"{odd.address}/acme/app", "old")
 
 
@@ -356,6 +356,6 @@ async def test_an_index_of_indexes_ends(odd, registry):
 async def test_a_manifest_that_names_no_digest(odd, registry, manifest):
     """What is no digest is not put into a URL."""
     odd.answer = always(200, {}, manifest)
-    with pytest.raises(BadAnswer, match="where a sha256 digest belongs"):
+    with pytest.raises(Invalid, match="where a sha256 digest belongs"):
         await registry.details(f"{odd.address}/acme/app", "1")
     assert len(odd.asked) == 1

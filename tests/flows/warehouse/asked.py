@@ -1,6 +1,6 @@
 """How tests ask one subscription: through what they hold, at a fixed time."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from flows.warehouse.asking import Asking, Sources
 
@@ -11,6 +11,6 @@ async def nobody(cred_type, repo_url):
     """No credentials for anything."""
 
 
-def asking(registry=None, git=None, cache=None, now=NOW, **known):
+def asking(registry=None, git=None, cache=None, now=NOW, index=None, confirm_after=timedelta(hours=1), **known):
     """An Asking for one subscription."""
-    return Asking(Sources(registry, git, cache, nobody), now, **known)
+    return Asking(Sources(registry, git, cache, nobody, index=index, confirm_after=confirm_after), now, **known)

@@ -60,6 +60,7 @@ class Looker:
     registry: object
     mirrors: object
     charts: object = None
+    web: object = None
     credentials: dict = field(default_factory=dict)
     timeout: float = 30.0
 
@@ -68,7 +69,9 @@ class Looker:
         now = START + timedelta(seconds=seconds)
         status = await self.status(definition)
         cache, seconds = self.ledger.cache, self.timeout
-        sources = Sources(self.registry, self.mirrors, cache, self._find, self.charts, timeout=seconds)
+        sources = Sources(
+            self.registry, self.mirrors, cache, self._find, self.charts, index=self.ledger.index, timeout=seconds
+        )
         found = await discover_warehouse(definition, status, sources, now)
         return await record_found(self.ledger, found, suggest(random.Random(1)), now)
 
