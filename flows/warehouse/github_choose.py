@@ -15,8 +15,8 @@ from flows.warehouse.order import by_name, by_semver
 from flows.warehouse.paths import path_filter
 from flows.warehouse.semver_constraint import Constraint
 
-ASSETS_ROOM = MOST_METADATA - 2_048
-"""Bytes of metadata that assets may fill."""
+SPARE = 64
+"""Bytes of metadata for what is said about assets that are left out."""
 
 
 class Config(TagPatterns):
@@ -111,14 +111,25 @@ def metadata(config: Config, release: Release, commit: str) -> dict[str, Any]:
         "prerelease": release.prerelease,
         "commit": commit,
     }
-    kept, size = [], 0
-    for asset in assets:
-        shape = asset_shape(asset)
-        size += len(json.dumps(shape, ensure_ascii=False).encode()) + 2
-        if size <= ASSETS_ROOM:
-            kept.append(shape)
+    told = {key: value for key, value in described.items() if value != ""}
+    kept = _fitting(assets, MOST_METADATA - _size(told) - SPARE)
     left_out = {"assetsLeftOut": len(assets) - len(kept)} if len(kept) < len(assets) else {}
-    return {key: value for key, value in described.items() if value != ""} | {"assets": kept} | left_out
+    return told | {"assets": kept} | left_out
+
+
+def _fitting(assets: Iterable[Asset], room: int) -> list[dict[str, Any]]:
+    """The first assets that fit; one that is too large makes room for the next."""
+    kept = []
+    for shape in map(asset_shape, assets):
+        if (size := _size(shape)) <= room:
+            kept.append(shape)
+            room -= size
+    return kept
+
+
+def _size(shape: dict[str, Any]) -> int:
+    """Bytes in JSON, with what separates it from the next."""
+    return len(json.dumps(shape, ensure_ascii=False).encode()) + 2
 
 
 def _wanted(config: Config, asset: Asset) -> bool:

@@ -18,6 +18,7 @@ from flows.warehouse.asking import Hint
 from flows.warehouse.further import Artifact
 from flows.warehouse.github_choose import Config, asset_shape, choose, metadata, ordered
 from flows.warehouse.given import Cache, Http
+from flows.warehouse.urls import normalize_git
 
 __all__ = ["Config", "discover"]
 
@@ -50,8 +51,7 @@ async def discover(
     found = await credentials("git", config.repo_url)
     source = _Source(config, http, found, limit)
     if hint and previous:
-        possible = hint.tag and ".." not in hint.tag  # Git has no such names, and in a URL they lead elsewhere
-        return await source.hinted(hint.tag, previous) if possible else previous
+        return await source.hinted(hint.tag, previous) if _concerns(hint, config) else previous
     key = _digest([source.place.url, limit, config.model_dump(mode="json")])
     remembered = {} if thorough else (await cache.get([key])).get(key, {})
     result = await source.changed(remembered, now)
@@ -133,6 +133,13 @@ class _Source:
                 commit = await self.github.commit_id(self.place, f"tags/{release.tag}")
             artifacts.append(Artifact(release.tag, metadata(self.config, release, commit)))
         return artifacts
+
+
+def _concerns(hint: Hint, config: Config) -> bool:
+    """Whether a hint names a tag, here. Git has no tags with two dots, and in a URL they lead elsewhere."""
+    if hint.repo_url and normalize_git(hint.repo_url) != normalize_git(config.repo_url):
+        return False
+    return bool(hint.tag) and ".." not in hint.tag
 
 
 def _believed(remembered: dict[str, Any], now: datetime) -> bool:
