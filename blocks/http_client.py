@@ -75,7 +75,7 @@ async def request(
         try:
             async with budget.turn() if budget else nullcontext() as learn:
                 response = await _once(http, method, url, headers or {}, limits, options, learn)
-                if response.is_success or (response.status_code in accept_errors and not _limits_us(response)):
+                if response.is_success or _accepted(response, accept_errors):
                     return response
                 raise _error(method, url, response)
         except Retryable as error:
@@ -145,6 +145,11 @@ def _error(method: str, url: str, response: httpx.Response) -> DrayageError:
     if status >= 500:
         return Unavailable(said, after)
     return Terminal(said)
+
+
+def _accepted(response: httpx.Response, accept_errors: tuple[int, ...]) -> bool:
+    """Who takes a 403 for an answer does not mean one that stands for a 429."""
+    return response.status_code in accept_errors and (429 in accept_errors or not _limits_us(response))
 
 
 def _limits_us(response: httpx.Response) -> bool:

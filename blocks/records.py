@@ -70,12 +70,16 @@ class Tag:
     paths: tuple[str, ...] = ()
 
 
+BudgetKey = tuple[str, str, str]
+"""Which budget: kind (`http` or `git`), host, and the credential's name, empty without one."""
+
+
 @dataclass(frozen=True)
 class BudgetState:
     """Where one credential, by its name, stands with one host, as seen at `seen_at`.
 
     `limit`, `remaining` and `resets_at` as the server said, None where it did not; `waiting` requests wait for
-    their turn; before `backing_off_until` nobody asks. `kind` is `http` or `git`.
+    their turn; before `backing_off_until` nobody asks.
     """
 
     kind: str
@@ -87,6 +91,11 @@ class BudgetState:
     waiting: int
     backing_off_until: datetime | None
     seen_at: datetime
+
+    @property
+    def key(self) -> BudgetKey:
+        """Which budget it is the state of."""
+        return (self.kind, self.host, self.credential)
 
 
 @dataclass(frozen=True)

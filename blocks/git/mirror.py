@@ -5,10 +5,12 @@ import hashlib
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from blocks.budget import Budgets
 from blocks.errors import BadAnswer, Conflict, DrayageError
 from blocks.git.access import Access, access, mirror_key
 from blocks.git.bare import (
@@ -80,13 +82,16 @@ class Mirrors:
 
     def access(self, url: str, credentials: Credentials | None, insecure: bool = False) -> Access:
         """Prepare the access to one repository as this process is set up. Raises Invalid, Refused, Unauthorized."""
-        return access(
+        opened = access(
             url,
             credentials,
             insecure=insecure,
             allow_file=self._allow_file,
             allow_plain_http_credentials=self._allow_plain_http_credentials,
         )
+        opened = replace(opened, budgets=self._budgets)
+        opened.budget()  # noted here, for the answer may be shared
+        return opened
 
     async def view(
         self,

@@ -4,19 +4,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from blocks.records import BudgetKey
+
 ASKING_FOR: ContextVar[str] = ContextVar("ASKING_FOR", default="")
 """Whoever requests are made for, `project/warehouse`: askers share a budget in turns."""
 
-Asked = set[tuple[str, str, str]]
-"""Budgets by kind, host and credential."""
-
-_ASKED: ContextVar[Asked | None] = ContextVar("_ASKED", default=None)
+_ASKED: ContextVar[set[BudgetKey] | None] = ContextVar("_ASKED", default=None)
 
 
 @contextmanager
-def asking_for(asker: str) -> Iterator[Asked]:
+def asking_for(asker: str) -> Iterator[set[BudgetKey]]:
     """Make all requests of the body those of one asker; yields the set of budgets it has asked so far."""
-    asked: Asked = set()
+    asked: set[BudgetKey] = set()
     asker_before, asked_before = ASKING_FOR.set(asker), _ASKED.set(asked)
     try:
         yield asked

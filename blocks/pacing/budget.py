@@ -94,17 +94,16 @@ class Budget:
         """Say where it stands, times as of `now`, an aware UTC time."""
         time, allowance = _now(), self._allowance
         closed = max(self._backoff.pause(time), self.host.backoff.pause(time))
-        current = allowance.resets_at is None or time < allowance.resets_at
-        resets_in = None if allowance.resets_at is None or not current else allowance.resets_at - time
+        over = allowance.resets_at is not None and allowance.resets_at <= time
         return BudgetState(
             kind=kind,
             host=self.host.name,
             credential=self.credential,
             limit=allowance.limit,
-            remaining=allowance.remaining if current else None,
-            resets_at=None if resets_in is None else now + timedelta(seconds=round(resets_in)),
+            remaining=None if over else allowance.remaining,
+            resets_at=None if over or allowance.resets_at is None else _after(now, allowance.resets_at - time),
             waiting=self._waiting,
-            backing_off_until=now + timedelta(seconds=round(closed)) if closed else None,
+            backing_off_until=_after(now, closed) if closed else None,
             seen_at=now,
         )
 
@@ -211,6 +210,11 @@ class Budget:
         limit, remaining = self._allowance.limit, self._allowance.remaining
         known = limit is not None and remaining is not None
         return f": {remaining:,} of {limit:,} requests are left" if known else ""
+
+
+def _after(now: datetime, seconds: float) -> datetime:
+    """To the second, so that the same time looks the same whenever it is told."""
+    return datetime.fromtimestamp(round(now.timestamp() + seconds), UTC)
 
 
 def _now() -> float:

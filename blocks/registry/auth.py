@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from blocks.budget import Budgets
 from blocks.errors import BadAnswer, Refused, Unauthorized
 from blocks.http_client import Limits, request
 from blocks.records import Credentials
@@ -46,6 +47,12 @@ class Authenticator:
     credentials: Credentials | None
     allow_plain_http: bool
     limits: Limits
+    budgets: Budgets
+
+    @property
+    def name(self) -> str:
+        """The name of the credentials, empty when there are none."""
+        return self.credentials.name if self.credentials else ""
 
     @property
     def described(self) -> str:
@@ -76,7 +83,8 @@ class Authenticator:
             raise BadAnswer(f"the registry sends us for a token to {realm!r}, which is no https URL")
         parameters = {"service": asked.parameters.get("service"), "scope": asked.parameters.get("scope") or scope}
         url = httpx.URL(realm).copy_merge_params({name: value for name, value in parameters.items() if value})
-        answer = await request(http, "GET", str(url), limits=self.limits, auth=self._basic(url))
+        budget = self.budgets.of(url.netloc.decode(), self.name)
+        answer = await request(http, "GET", str(url), limits=self.limits, auth=self._basic(url), budget=budget)
         return _token_in(answer)
 
     def _basic(self, url: httpx.URL) -> httpx.BasicAuth | None:
