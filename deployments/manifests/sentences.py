@@ -99,6 +99,8 @@ def _below(parent: Any, part: int | str) -> Iterator[Any]:
         yield from _alternatives(info.annotation)
     elif typing.get_origin(parent) in (list, dict):
         yield from _alternatives(typing.get_args(parent)[-1])
+    elif further := getattr(parent, "__annotations__", {}).get("__pydantic_extra__"):
+        yield from _alternatives(typing.get_args(further)[-1])
 
 
 def _alternatives(annotation: Any) -> Iterator[Any]:

@@ -3,11 +3,17 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from blocks.errors import Invalid
+from pydantic import ValidationError
+
+from blocks.errors import DrayageError, Invalid
+from deployments.manifests.problem import Path, path_text
+from deployments.manifests.sentences import sentences
 from flows.duration import parse_duration
 from flows.warehouse.filter import regex
+from flows.warehouse.further import read_config
 from flows.warehouse.model import (
     ChartSubscription,
+    FurtherSubscription,
     GitSubscription,
     ImageSubscription,
     Subscription,
@@ -15,6 +21,7 @@ from flows.warehouse.model import (
 )
 from flows.warehouse.paths import path_filter
 from flows.warehouse.semver_constraint import Constraint
+from flows.warehouse.subscriptions import further_kind_of
 from flows.warehouse.urls import normalize_chart, normalize_git, normalize_image
 
 Found = Iterator[tuple[str, str]]
@@ -30,6 +37,9 @@ def warehouse_problems(spec: WarehouseSpec) -> Found:
     for index, subscription in enumerate(spec.subscriptions):
         for path, message in _subscription(subscription):
             yield f"subscriptions[{index}].{path}", message
+        if subscription.further:
+            for place, message in _further(subscription.kind, subscription.further):
+                yield path_text(("subscriptions", index, subscription.kind, *place)), message
 
 
 def _subscription(subscription: Subscription) -> Found:
@@ -39,6 +49,25 @@ def _subscription(subscription: Subscription) -> Found:
         yield from _image("image", subscription.image)
     elif subscription.chart and subscription.chart.semver_constraint:
         yield from tried("chart.semverConstraint", Constraint.parse, subscription.chart.semver_constraint)
+
+
+def _further(kind: str, further: FurtherSubscription) -> Iterator[tuple[Path, str]]:
+    """Find what only the kind knows to be wrong; a kind that cannot be used is told of with its reason."""
+    try:
+        known = further_kind_of(kind)
+    except DrayageError as error:
+        yield (), str(error)
+        return
+    fields = ", ".join(sorted(info.alias or name for name, info in FurtherSubscription.model_fields.items()))
+    for name in further.model_extra or {}:
+        yield (name,), f"is no field here, expected one of {fields}, remove it or move it into config"
+    try:
+        read_config(known, further)
+    except ValidationError as error:
+        for path, message in sentences(known.config, error):
+            yield ("config", *path), message
+    except Exception as error:  # a model that others wrote may raise anything
+        yield ("config",), f"could not be read by {known.origin} ({type(error).__name__}), report it to its authors"
 
 
 def _git(path: str, git: GitSubscription) -> Found:
@@ -83,8 +112,11 @@ def _name(subscription: Subscription) -> str | None:
     return subscription.name
 
 
-def _repository(subscription: Subscription) -> str:
-    """What must be unique in a Warehouse: the normalised repository, for charts of an HTTP one with the name."""
+def _repository(subscription: Subscription) -> str | None:
+    """What must be unique in a Warehouse: the normalised repository, for charts of an HTTP one with the name.
+
+    Further kinds are told apart by name alone.
+    """
     match subscription.wanted:
         case GitSubscription(repo_url=url):
             return f"Git repository {normalize_git(url)}"
@@ -92,4 +124,4 @@ def _repository(subscription: Subscription) -> str:
             return f"image repository {normalize_image(url)}"
         case ChartSubscription(repo_url=url, name=name):
             return f"chart {'/'.join(part for part in (normalize_chart(url).rstrip('/'), name) if part)}"
-    raise TypeError(f"no subscription kind: {subscription}")
+    return None

@@ -122,7 +122,7 @@ class Subscription(Model):
             given = f", not {' and '.join(kinds)}" if kinds else ""
             raise ValueError(f"a subscription has exactly one of 'git', 'image', 'chart' or a further kind{given}")
         if self.further and not self.name:
-            raise ValueError(f"a {kinds[0]} subscription needs 'name', which tells it from others; add one")
+            raise ValueError(f"a subscription of kind {kinds[0]!r} needs 'name', which tells it from others; add one")
         return self
 
     @property

@@ -70,7 +70,14 @@ class Looker:
         status = await self.status(definition)
         cache, seconds = self.ledger.cache, self.timeout
         sources = Sources(
-            self.registry, self.mirrors, cache, self._find, self.charts, index=self.ledger.index, timeout=seconds
+            self.registry,
+            self.mirrors,
+            cache,
+            self._find,
+            self.charts,
+            self.web,
+            index=self.ledger.index,
+            timeout=seconds,
         )
         found = await discover_warehouse(definition, status, sources, now)
         return await record_found(self.ledger, found, suggest(random.Random(1)), now)
