@@ -127,8 +127,9 @@ def _failure(tried: str, why: str) -> DrayageError:
 
 def _decoded(answer: httpx.Response, body: bytes) -> httpx.Response:
     """Rebuild a response whose body is already read and decoded."""
-    dropped = {"content-encoding", "content-length", "transfer-encoding"}
-    headers = [(name, value) for name, value in answer.headers.multi_items() if name not in dropped]
+    dropped = {b"content-encoding", b"content-length", b"transfer-encoding"}
+    # As bytes, for a header that is no ASCII could not be written back.
+    headers = [(name, value) for name, value in answer.headers.raw if name.lower() not in dropped]
     return httpx.Response(answer.status_code, headers=headers, content=body, request=answer.request)
 
 

@@ -25,7 +25,10 @@ LONGEST = 256
 COMPARED = 5_000
 """Names of charts that a misspelt one is compared with."""
 
-_ESCAPE = re.compile(rb"\\(?:(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL)
+_ESCAPE = re.compile(
+    rb"\\(?:u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|(u(?:d[89a-f])[0-9a-f]{2})|.)", re.DOTALL | re.IGNORECASE
+)
+"""An escape of JSON: two halves of one character, or half a character, or any other."""
 _OPENING = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
 _CLOSING = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
 
@@ -71,10 +74,14 @@ def _no_index(where: str, problem: str) -> BadAnswer:
 
 
 def _as_yaml(body: bytes) -> bytes:
-    """JSON writes what lies beyond 16 bits as two escapes that YAML has not; only descriptions hold such things."""
-    if body.lstrip()[:1] != b"{":
-        return body
-    return _ESCAPE.sub(lambda found: b"?" if found[1] else found[0], body)
+    """JSON writes a character beyond 16 bits as two escapes, one for each half, which YAML has not."""
+    return _ESCAPE.sub(_whole, body) if body.lstrip()[:1] == b"{" else body
+
+
+def _whole(escape: re.Match[bytes]) -> bytes:
+    if escape[1]:
+        return bytes.fromhex((escape[1] + escape[2]).decode()).decode("utf-16-be").encode()
+    return b"?" if escape[3] else escape[0]
 
 
 class _Reader:
