@@ -46,7 +46,10 @@ async def discover_chart(subscription: ChartSubscription, asking: Asking) -> dic
 
 async def _tags(subscription: ChartSubscription, asking: Asking) -> list[str]:
     tags: list[str] = await asking.sources.registry.tags(
-        subscription.repo_url, asking.credentials, insecure=subscription.insecure_skip_tls_verify
+        subscription.repo_url,
+        asking.credentials,
+        insecure=subscription.insecure_skip_tls_verify,
+        fresh=_anew(asking),
     )
     return tags
 
@@ -59,10 +62,14 @@ async def _index(subscription: ChartSubscription, name: str, asking: Asking) -> 
     scope = f"chart:{'insecure:' if insecure else ''}{locate(subscription.repo_url).identity}"
     kept = (await asking.sources.cache.get(scope, [name])).get(name)
     known = Listing(tuple(kept["versions"]), kept["etag"]) if kept else None
-    thorough = asking.thorough or asking.hint is not None
     listing = await charts.listing(
-        subscription.repo_url, name, asking.credentials, insecure=insecure, known=known, thorough=thorough
+        subscription.repo_url, name, asking.credentials, insecure=insecure, known=known, thorough=_anew(asking)
     )
     if listing.etag and listing != known:
         await asking.sources.cache.put(scope, {name: {"etag": listing.etag, "versions": list(listing.versions)}})
     return listing.versions
+
+
+def _anew(asking: Asking) -> bool:
+    """Whether what was seen before the request is not good enough."""
+    return asking.thorough or asking.hint is not None
