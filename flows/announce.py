@@ -10,6 +10,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from prefect.client.orchestration import PrefectClient
 
+from blocks.ledger.records import FreightRecord
+from flows.freight.describe import one_line
+
 EVENT = "drayage"
 
 
@@ -35,6 +38,14 @@ def event(
 def event_id(name: str, key: str) -> UUID:
     """Derive an event's id from what it is about."""
     return uuid5(NAMESPACE_URL, f"{EVENT}.{name}/{key}")
+
+
+def freight_created(freight: FreightRecord, at: datetime) -> dict[str, Any]:
+    """Build the event that tells of new Freight. Made again after it was deleted, it is told again."""
+    payload = {"freight": freight.name, "alias": freight.alias, "versions": one_line(freight.content)}
+    resource = f"drayage.freight.{freight.project}.{freight.name}"
+    key = f"{freight.project}/{freight.name}/{freight.created_at.isoformat()}"
+    return event("freight.created", resource, payload, key=key, project=freight.project, at=at)
 
 
 async def post(client: PrefectClient, events: list[dict[str, Any]]) -> None:

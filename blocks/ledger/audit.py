@@ -9,11 +9,10 @@ from blocks.ledger.records import AuditEvent
 from blocks.ledger.tables import audit
 
 
-async def write_event(connection: AsyncConnection, event: AuditEvent) -> None:
-    """Add an event within the transaction it tells of."""
-    line = rows.values(event)
-    del line["id"]
-    await connection.execute(sa.insert(audit).values(line))
+async def write_event(connection: AsyncConnection, *events: AuditEvent) -> None:
+    """Add events within the transaction they tell of."""
+    lines = [{key: value for key, value in rows.values(event).items() if key != "id"} for event in events]
+    await connection.execute(sa.insert(audit), lines)
 
 
 class Audit(Part):

@@ -3,18 +3,23 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from blocks.errors import Conflict, NotFound
+from blocks.errors import Conflict, NotFound, Refused
 from blocks.ledger import rows
 from blocks.ledger.audit import write_event
+from blocks.ledger.freight_rows import all_freight, take_away, these
+from blocks.ledger.freight_uses import uses
 from blocks.ledger.part import Part
 from blocks.ledger.records import AuditEvent, FreightRecord
 from blocks.ledger.tables import freight
+
+DISCOVERY = "controller:discover"
+"""The actor of what discovery finds."""
 
 ALIAS_TRIES = 100
 SHORTEST_PREFIX = 4
@@ -22,21 +27,26 @@ SHORTEST_PREFIX = 4
 
 
 class FreightShelf(Part):
-    """All Freight there ever was."""
+    """The Freight that was found or put together, until it is deleted or collected."""
 
     async def record(
-        self, wanted: FreightRecord, aliases: Iterable[str], now: datetime, actor: str = "controller:discover"
+        self, wanted: FreightRecord, aliases: Iterable[str], now: datetime, actor: str = DISCOVERY
     ) -> tuple[FreightRecord, bool]:
-        """Keep a Freight under the first alias that is free in its project.
+        """Keep a Freight under the alias it has, else under the first of `aliases` that is free in its project.
 
         Returns the stored record, and whether it is new: a Freight of that name is never changed. When all
         of the first 100 aliases are taken, the Freight's own name makes the last of them unique.
+        Raises Conflict when the alias it has is another's.
         """
         if stored := (await self.many(wanted.project, [wanted.name])).get(wanted.name):
             return stored, False
         async with self._database.write() as connection:
+            if wanted.alias:
+                if done := await _record_as(connection, wanted, actor, now):
+                    return done
+                await _refuse_taken(connection, wanted.project, wanted.name, wanted.alias)
             tried = ""
-            for tried in islice(chain([wanted.alias] if wanted.alias else [], aliases), ALIAS_TRIES):
+            for tried in islice(aliases, ALIAS_TRIES):
                 if done := await _record_as(connection, replace(wanted, alias=tried), actor, now):
                     return done
             last_resort = f"{tried or 'freight'}-{wanted.name}"
@@ -46,7 +56,7 @@ class FreightShelf(Part):
 
     async def get(self, project: str, name: str) -> FreightRecord | None:
         """Return the Freight of that name, else of that alias, else the only one whose name begins so."""
-        query = _all().where(freight.c.project == project)
+        query = all_freight().where(freight.c.project == project)
         exact = sa.or_(freight.c.name == name, freight.c.alias == name)
         begins = sa.func.substr(freight.c.name, 1, len(name)) == name
         async with self._database.read() as connection:
@@ -60,7 +70,7 @@ class FreightShelf(Part):
 
     async def list(self, project: str, origin: str | None = None, limit: int = 1_000) -> list[FreightRecord]:
         """Return Freight of a project (of one origin), newest discovered first, then by name, descending."""
-        query = _all().where(freight.c.project == project)
+        query = all_freight().where(freight.c.project == project)
         if origin is not None:
             query = query.where(freight.c.origin == origin)
         query = query.order_by(freight.c.discovered_at.desc(), freight.c.name.desc()).limit(limit)
@@ -72,7 +82,7 @@ class FreightShelf(Part):
         found: list[FreightRecord] = []
         async with self._database.read() as connection:
             for batch in rows.batches(list(names)):
-                query = _all().where(freight.c.project == project, freight.c.name.in_(batch))
+                query = all_freight().where(freight.c.project == project, freight.c.name.in_(batch))
                 found += await rows.every(connection, FreightRecord, query)
         return {one.name: one for one in found}
 
@@ -80,10 +90,7 @@ class FreightShelf(Part):
         """Give a Freight another alias. Raises Conflict when the alias is taken, NotFound without such Freight."""
         async with self._database.write() as connection:
             stored = await _required(connection, project, name)
-            taken = sa.select(freight.c.name).where(freight.c.project == project, freight.c.alias == alias)
-            holder = (await connection.execute(taken)).scalar()
-            if holder not in (None, name):
-                raise Conflict(f"alias {alias!r} belongs to Freight {holder!r} in project {project!r}; choose another")
+            await _refuse_taken(connection, project, name, alias)
             if stored.alias == alias:
                 return stored
             await connection.execute(_update(project, name).values(alias=alias))
@@ -93,6 +100,18 @@ class FreightShelf(Part):
             )
             return replace(stored, alias=alias)
 
+    async def delete(self, project: str, name: str, actor: str, now: datetime) -> FreightRecord:
+        """Delete a Freight with its approvals and stays; returns what it was, which the trail keeps too.
+
+        Raises NotFound without such Freight, Refused with a sentence that says where while it is in use.
+        """
+        async with self._database.write() as connection:
+            stored = await _required(connection, project, name)
+            if used := (await uses(connection, project, [name])).get(name):
+                raise Refused(f"Freight {stored.alias!r} is in use and cannot be deleted: {', '.join(used)}")
+            await take_away(connection, [stored], "Deleted", actor, now)
+            return stored
+
     async def put_metadata(self, project: str, name: str, key: str, value: Any) -> None:
         """Set one key of a Freight's metadata to a JSON value. Raises NotFound without such Freight."""
         async with self._database.write() as connection:
@@ -100,8 +119,12 @@ class FreightShelf(Part):
             await connection.execute(_update(project, name).values(metadata={**stored.metadata, key: value}))
 
 
-def _all() -> sa.Select[Any]:
-    return sa.select(*rows.columns(freight, FreightRecord))
+async def _refuse_taken(connection: AsyncConnection, project: str, name: str, alias: str) -> None:
+    """Raise Conflict when an alias is another Freight's."""
+    taken = sa.select(freight.c.name).where(freight.c.project == project, freight.c.alias == alias)
+    holder = (await connection.execute(taken)).scalar()
+    if holder not in (None, name):
+        raise Conflict(f"alias {alias!r} belongs to Freight {holder!r} in project {project!r}; choose another")
 
 
 def _update(project: str, name: str) -> sa.Update:
@@ -109,7 +132,7 @@ def _update(project: str, name: str) -> sa.Update:
 
 
 async def _named(connection: AsyncConnection, project: str, name: str) -> FreightRecord | None:
-    query = _all().where(freight.c.project == project, freight.c.name == name)
+    query = all_freight().where(these(project, [name]))
     return await rows.first(connection, FreightRecord, query.with_for_update())
 
 
@@ -132,9 +155,13 @@ async def _record_as(
         type="FreightCreated",
         subject=f"Freight/{wanted.name}",
         actor=actor,
-        message=f"Freight {wanted.alias!r} was created by {wanted.origin}",
+        message=f"Freight {wanted.alias!r} was created {_how(wanted, actor)}",
         at=now,
         data={"freight": wanted.name, "alias": wanted.alias, "origin": wanted.origin},
     )
     await write_event(connection, event)
     return wanted, True
+
+
+def _how(wanted: FreightRecord, actor: str) -> str:
+    return f"by {wanted.origin}" if actor == DISCOVERY else f"by hand from what {wanted.origin} watches"

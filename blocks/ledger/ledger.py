@@ -3,6 +3,7 @@
 from typing import Self
 
 from blocks.ledger.audit import Audit
+from blocks.ledger.budgets import BudgetStates
 from blocks.ledger.cache import Cache
 from blocks.ledger.database import Database
 from blocks.ledger.definitions import Definitions
@@ -11,6 +12,7 @@ from blocks.ledger.leases import Leases
 from blocks.ledger.migrate import migrate
 from blocks.ledger.promotions import Promotions
 from blocks.ledger.registry_index import RegistryIndex
+from blocks.ledger.retention import Retention
 from blocks.ledger.stages import Stages
 from blocks.ledger.verifications import Verifications
 from blocks.ledger.warehouses import Warehouses
@@ -32,9 +34,11 @@ class Ledger:
         self.promotions = Promotions(database)
         self.verifications = Verifications(database)
         self.audit = Audit(database)
+        self.budgets = BudgetStates(database)
         self.cache = Cache(database)
         self.index = RegistryIndex(database)
         self.leases = Leases(database)
+        self.retention = Retention(database)
 
     @classmethod
     async def open(cls, url: str) -> Self:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from blocks.errors import Conflict
 from blocks.ledger import rows
+from blocks.ledger.freight_rows import pin
 from blocks.ledger.part import Part
 from blocks.ledger.pertinent import newest, pertinent
 from blocks.ledger.promotion_rows import OPEN, all_promotions, locked, named, write_promotion_event
@@ -23,12 +24,13 @@ class PromotionQueries(Part):
         """Keep a new promotion; one of the same name or the same flow run is returned as it is.
 
         So is the open one that Drayage itself made of the same Freight to the same Stage, by constraint: whoever
-        gets a record of another flow run came second.
+        gets a record of another flow run came second. Raises NotFound when its Freight was deleted meanwhile.
         """
         async with self._database.write() as connection:
             adding = rows.insert(connection, promotions).values(rows.values(record)).on_conflict_do_nothing()
             if not await rows.changed(connection, adding):
                 return await _twin(connection, record)
+            await pin(connection, record.project, record.freight)
             message = f"{record.actor} asked to promote Freight {record.freight!r} to Stage {record.stage!r}"
             await write_promotion_event(connection, record, "Created", record.actor, message, record.created_at)
             return record
@@ -78,6 +80,12 @@ class PromotionQueries(Part):
             query = all_promotions().where(promotions.c.project == project, chosen)
             found |= {record.name: record for record in await self._every(query.order_by(*newest()).limit(limit))}
         return list(found.values())
+
+    async def waiting(self, limit: int = 500) -> list[PromotionRecord]:
+        """Return running promotions that no run works on because they wait for something, oldest first."""
+        waits = sa.and_(promotions.c.phase == Phase.RUNNING, promotions.c.owner == "")
+        found = await self._every(all_promotions().where(waits).order_by(promotions.c.created_at).limit(limit))
+        return [record for record in found if record.waiting_for.get("wake_when")]
 
     async def attach_run(self, project: str, name: str, flow_run_id: str) -> PromotionRecord:
         """Say which flow run works for a promotion. Raises Conflict when that run works for another one."""

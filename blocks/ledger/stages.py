@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from blocks.ledger import holds as hold_rules
 from blocks.ledger import rows
 from blocks.ledger.audit import write_event
+from blocks.ledger.freight_rows import pin, pinned
 from blocks.ledger.part import Part
 from blocks.ledger.records import AuditEvent, Hold, Standing, Visit
 from blocks.ledger.standings import standings_of
@@ -51,9 +52,10 @@ class Stages(Part):
             return await rows.every(connection, Visit, query)
 
     async def approve(self, project: str, stage: str, freight: str, actor: str, now: datetime) -> bool:
-        """Approve a Freight for a Stage; False when it already was."""
+        """Approve a Freight for a Stage; False when it already was. Raises NotFound when it was deleted meanwhile."""
         line = {"project": project, "freight": freight, "stage": stage, "actor": actor, "approved_at": now}
         async with self._database.write() as connection:
+            await pin(connection, project, freight)
             adding = rows.insert(connection, approvals).values(line).on_conflict_do_nothing()
             if not await rows.changed(connection, adding):
                 return False
@@ -75,10 +77,15 @@ class Stages(Part):
     async def pass_through(
         self, project: str, stage: str, freight: str, origin: str, now: datetime, actor: str = "controller:advance"
     ) -> bool:
-        """Mark a Freight verified in a control-flow Stage by a visit of no length; False when it already was."""
+        """Mark a Freight verified in a control-flow Stage by a visit of no length.
+
+        False when it already was, or was deleted meanwhile.
+        """
         line = {"project": project, "stage": stage, "freight": freight, "origin": origin, "promotion": ""}
         at_once = {"entered_at": now, "verified_at": now, "left_at": now}
         async with self._database.write() as connection:
+            if not await pinned(connection, project, [freight]):
+                return False
             adding = rows.insert(connection, visits).values(line | at_once).on_conflict_do_nothing()
             if not await rows.changed(connection, adding):
                 return False

@@ -18,7 +18,7 @@ KINDS = {
 }
 ODD_PLURALS = {"stagepolicies": "stagepolicy", "freight": "freight", "freights": "freight"}
 SHORT = {"promo": "promotion", "promos": "promotion"}
-RECORDS = ("Freight", "Promotion", "Event")
+RECORDS = ("Promotion", "Event")
 
 
 def kind(word: str) -> str:
@@ -33,8 +33,8 @@ def kind(word: str) -> str:
     return found
 
 
-def definition_kind(word: str) -> str:
-    """Understand a kind that people apply. Ends with 2 for what Drayage itself records."""
+def deletable_kind(word: str) -> str:
+    """Understand a kind that people may delete. Ends with 2 for what Drayage records and itself takes away."""
     found = kind(word)
     if found in RECORDS:
         raise typer.BadParameter(f"{found} is recorded by Drayage and cannot be deleted by hand")

@@ -8,7 +8,23 @@ from collections.abc import Sequence
 
 import typer
 
-from deployments.cli import abort, apply, approve, delete, demo, evaluate, get, promote, refresh, retry, up, verify
+from deployments.cli import (
+    abort,
+    apply,
+    approve,
+    collect,
+    create,
+    delete,
+    demo,
+    evaluate,
+    get,
+    promote,
+    refresh,
+    retry,
+    up,
+    update,
+    verify,
+)
 from deployments.fail import fail
 
 WRONG_USE: type[Exception] = typer.BadParameter.__bases__[0]
@@ -25,6 +41,8 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("up")(up.up)
 app.command("apply")(apply.apply)
+app.add_typer(create.app, name="create")
+app.add_typer(update.app, name="update")
 app.command("delete")(delete.delete)
 app.command("get")(get.get)
 app.add_typer(refresh.app, name="refresh")
@@ -33,6 +51,7 @@ app.command("approve")(approve.approve)
 app.add_typer(verify.app, name="verify")
 app.add_typer(abort.app, name="abort")
 app.add_typer(retry.app, name="retry")
+app.command("collect")(collect.collect)
 app.command("evaluate")(evaluate.evaluate)
 
 

@@ -16,26 +16,37 @@ Entry = dict[str, Any]
 
 @dataclass(frozen=True)
 class Incomplete:
-    """Some subscription found nothing, so there is no Freight; the sentence names it."""
+    """Some subscription found nothing, so there is no Freight; the sentence names it, `kind` is its kind."""
 
     sentence: str
+    kind: str = ""
 
 
 def assemble(spec: WarehouseSpec, discovered: Discovered) -> Content | Incomplete:
     """Bundle the first result of every subscription into Freight content; keys without a value are left out."""
     content: Content = {}
     for subscription in spec.subscriptions:
-        kind, results, target, artifact = _kind(subscription)
-        entry = _entry(subscription, discovered.get(kind) or [])
+        _, results, target, artifact = shape_of(subscription)
+        entry = entry_of(subscription, discovered)
         if not entry.get(results):
-            return Incomplete(f"{_described(subscription, kind)} found nothing, so there is no Freight")
+            sentence = f"{described(subscription)} found nothing, so there is no Freight"
+            return Incomplete(sentence, subscription.kind)
         made = artifact(entry, entry[results][0]) | {"subscriptionName": subscription.name}
         content.setdefault(target, []).append({key: value for key, value in made.items() if value})
     return content
 
 
-def _entry(subscription: Subscription, entries: list[Entry]) -> Entry:
-    """What was found for this subscription; Kargo allows one per repository, and tells further kinds apart by name."""
+def field_of(subscription: Subscription) -> str:
+    """Where discovery puts what this subscription finds."""
+    return shape_of(subscription)[0]
+
+
+def entry_of(subscription: Subscription, discovered: Discovered) -> Entry:
+    """What was found for this subscription, empty when it was not asked yet.
+
+    Kargo allows one subscription per repository, and tells further kinds apart by name.
+    """
+    entries: list[Entry] = discovered.get(field_of(subscription)) or []
     if subscription.further:
         return next((each for each in entries if each["name"] == subscription.name), {})
     name = subscription.chart and subscription.chart.name
@@ -43,12 +54,13 @@ def _entry(subscription: Subscription, entries: list[Entry]) -> Entry:
     return next((each for each in entries if (each["repoURL"], each.get("name")) == (url, name)), {})
 
 
-def _described(subscription: Subscription, kind: str) -> str:
+def described(subscription: Subscription) -> str:
+    """Name a subscription in a sentence."""
     if subscription.further:
         return subscription.place
     name = f"subscription {subscription.name!r}" if subscription.name else "the subscription"
     chart = f" chart {subscription.chart.name!r}" if subscription.chart and subscription.chart.name else ""
-    return f"{name} to {kind} of {subscription.wanted.repo_url}{chart}"
+    return f"{name} to {field_of(subscription)} of {subscription.wanted.repo_url}{chart}"
 
 
 def _commit(entry: Entry, commit: Entry) -> Entry:
@@ -77,7 +89,8 @@ CHART: Kind = ("charts", "versions", "charts", _chart)
 FURTHER: Kind = ("results", "artifactReferences", "artifacts", _artifact)
 
 
-def _kind(subscription: Subscription) -> Kind:
+def shape_of(subscription: Subscription) -> Kind:
+    """How what a subscription finds becomes part of Freight."""
     if subscription.further:
         return FURTHER
     if subscription.git:

@@ -10,6 +10,7 @@ import pytest_asyncio
 import sqlalchemy as sa
 
 from blocks.ledger.ledger import Ledger
+from tests.blocks.ledger.samples import stock
 from tests.servers.postgres import fresh_database, postgres_ledger_url, postgres_server, postgres_url
 
 __all__ = ["postgres_ledger_url", "postgres_server", "postgres_url"]
@@ -39,6 +40,12 @@ async def ledger(url: str) -> AsyncIterator[Ledger]:
     opened = await Ledger.open(url)
     yield opened
     await opened.close()
+
+
+@pytest_asyncio.fixture
+async def stocked(ledger: Ledger) -> None:
+    """Freight for a test's promotions."""
+    await stock(ledger)
 
 
 @pytest.fixture

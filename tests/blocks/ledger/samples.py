@@ -2,6 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
+import sqlalchemy as sa
+
+from blocks.ledger import rows, tables
 from blocks.ledger.ledger import Ledger
 from blocks.ledger.promotion_claims import Started
 from blocks.ledger.records import (
@@ -37,6 +40,14 @@ def promotion(name: str, freight: str = "f1", stage: str = "test", minutes: floa
 def verification(id: str, collection: dict[str, str], stage: str = "test", minutes: float = 0) -> VerificationRecord:
     """A pending verification."""
     return VerificationRecord("p", stage, id, collection, "", "controller:verify", at(minutes))
+
+
+async def stock(ledger: Ledger) -> None:
+    """Put Freight on the shelf as if it had always been there: promotions and approvals need Freight to be about."""
+    names = {ORIGIN: [f"f{number}" for number in range(100)], OTHER: [f"c{number}" for number in range(100)]}
+    lines = [rows.values(freight(name, name, origin)) for origin, some in names.items() for name in some]
+    async with ledger.database.write() as connection:
+        await connection.execute(sa.insert(tables.freight), lines)
 
 
 async def promote(ledger: Ledger, name: str, freight: str, stage: str = "test", minutes: float = 0, **other) -> None:

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from blocks.errors import Conflict, NotFound
-from tests.blocks.ledger.samples import ORIGIN, OTHER, at, freight
+from blocks.errors import Conflict, NotFound, Refused
+from blocks.ledger.records import Standing
+from tests.blocks.ledger.samples import ORIGIN, OTHER, at, freight, promote, promotion
 
 A, B = "aaaa1111" + "0" * 32, "aaaa2222" + "0" * 32
 
@@ -106,3 +107,66 @@ async def test_metadata_by_key(ledger):
     assert await ledger.freight.get("p", A) == replace(stored, metadata={"ticket": "X-1", "risk": {"score": 3}})
     with pytest.raises(NotFound):
         await ledger.freight.put_metadata("p", "nope", "k", 1)
+
+
+async def test_deleting_takes_approvals_and_stays_along(ledger):
+    """The same content found again is new: nothing is known of it. The trail keeps what it was."""
+    await record(ledger, A, "merry-otter")
+    await ledger.stages.approve("p", "prod", A, "ann", at(1))
+    await ledger.stages.pass_through("p", "gate", A, ORIGIN, at(1))
+
+    assert (await ledger.freight.delete("p", A, "ann", at(2))).alias == "merry-otter"
+
+    assert await ledger.freight.get("p", "merry-otter") is None
+    told = (await ledger.audit.list("p"))[0]
+    assert (told.type, told.actor, told.data["content"]) == ("FreightDeleted", "ann", freight(A).content)
+    assert (await record(ledger, A, "merry-otter", minutes=3))[1]
+    assert (await ledger.stages.standings("p", [A]))[A] == Standing()
+    with pytest.raises(NotFound, match="nope"):
+        await ledger.freight.delete("p", "nope", "ann", at(2))
+
+
+async def test_what_is_in_use_cannot_be_deleted(ledger):
+    """Neither what a Stage runs, alone or with others, nor what is on its way; the sentence says all of it."""
+    await record(ledger, A, "merry-otter")
+    await record(ledger, B, "brave-hare", origin=OTHER)
+    await promote(ledger, "a", A)
+    await promote(ledger, "b", B, minutes=1, origin=OTHER)
+    await ledger.promotions.create(promotion("c", A, stage="prod", minutes=2))
+
+    with pytest.raises(Refused, match=r"in use .*: Stage 'test' runs it, Promotion 'c' to Stage 'prod'"):
+        await ledger.freight.delete("p", A, "ann", at(2))
+    with pytest.raises(Refused, match="Stage 'test' runs it"):
+        await ledger.freight.delete("p", B, "ann", at(2))
+    assert set(await ledger.freight.many("p", [A, B])) == {A, B}
+
+
+async def test_freight_that_was_replaced_can_be_deleted(ledger):
+    """Though a Stage could go back to it: people may know better."""
+    await record(ledger, A, "merry-otter")
+    await record(ledger, B, "brave-hare")
+    await promote(ledger, "a", A)
+    await promote(ledger, "b", B, minutes=1)
+
+    await ledger.freight.delete("p", A, "ann", at(2))
+
+    assert [visit.freight for visit in await ledger.stages.visits("p", "test")] == [B]
+
+
+async def test_an_alias_that_was_asked_for_is_given_or_refused(ledger):
+    """A person's word is not changed silently."""
+    await record(ledger, A, alias="merry-otter")
+
+    with pytest.raises(Conflict, match=f"alias 'merry-otter' belongs to Freight '{A}'"):
+        await record(ledger, B, "brave-hare", alias="merry-otter")
+    assert (await record(ledger, B, "brave-hare", alias="calm-wren"))[0].alias == "calm-wren"
+
+
+async def test_nothing_is_promoted_or_approved_that_was_deleted(ledger):
+    """Who asks at that moment is told."""
+    with pytest.raises(NotFound, match="deleted meanwhile"):
+        await ledger.promotions.create(promotion("a", A))
+    with pytest.raises(NotFound, match="deleted meanwhile"):
+        await ledger.stages.approve("p", "prod", A, "ann", at(1))
+    assert not await ledger.stages.pass_through("p", "gate", A, ORIGIN, at(1))
+    assert await ledger.audit.list("p") == []

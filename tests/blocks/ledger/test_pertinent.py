@@ -9,6 +9,8 @@ from blocks.ledger.records import Definition, Phase
 from blocks.ledger.tables import promotions
 from tests.blocks.ledger.samples import at, promote, promotion, start, verify
 
+pytestmark = pytest.mark.usefixtures("stocked")
+
 
 @pytest.fixture
 async def stages(ledger):

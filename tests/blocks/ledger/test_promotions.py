@@ -9,6 +9,8 @@ from blocks.ledger.promotion_claims import Busy, Over, Started
 from blocks.ledger.records import CONTROLLER, Decision, Phase, StepRun, StepStatus
 from tests.blocks.ledger.samples import NOON, ORIGIN, at, promote, promotion, start
 
+pytestmark = pytest.mark.usefixtures("stocked")
+
 ENDS = [Phase.SUCCEEDED, Phase.FAILED, Phase.ERRORED, Phase.ABORTED]
 
 

@@ -3,11 +3,15 @@
 import asyncio
 import random
 
+import pytest
+
 from blocks.ledger.ledger import Ledger
 from blocks.ledger.promotion_claims import Busy, Over, Started
 from blocks.ledger.records import Phase
 from tests.blocks.ledger.samples import ORIGIN, at, freight, promotion, start, verification
 from tests.blocks.ledger.worker import answer, spawn
+
+pytestmark = pytest.mark.usefixtures("stocked")
 
 
 async def test_many_tasks_start_promotions_of_one_stage(ledger):
@@ -89,7 +93,7 @@ async def test_aliases_stay_unique_when_many_want_the_same(ledger):
         *(ledger.freight.record(freight(name), wished, at(0)) for name in names for _ in range(3))
     )
 
-    stored = await ledger.freight.list("p")
+    stored = (await ledger.freight.many("p", names)).values()
     assert sum(new for _, new in came) == len(stored) == 5
     assert len({one.alias for one in stored}) == 5
     assert {one.alias for one in stored} > set(wished)

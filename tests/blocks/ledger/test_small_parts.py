@@ -15,17 +15,18 @@ from tests.blocks.ledger.samples import at
 async def test_a_refresh_asked_for_meanwhile_is_not_lost(ledger):
     """Discovery writes what it saw and leaves the latest wish alone."""
     assert await ledger.warehouses.status("p", "w") == WarehouseStatus("p", "w")
-    await ledger.warehouses.request_refresh("p", "w", "one", at(0))
+    one = await ledger.warehouses.request_refresh([("p", "w")], {"tag": "1"}, at(0))
     seen = await ledger.warehouses.status("p", "w")
-    await ledger.warehouses.request_refresh("p", "w", "two", at(1))
+    two = await ledger.warehouses.request_refresh([("p", "w")], {"tag": "2"}, at(1))
     found = {"images": [{"repoURL": "x"}]}
 
     await ledger.warehouses.record(
-        replace(seen, observed_generation=3, discovered_at=at(2), discovered=found, refresh_handled="one"), at(2)
+        replace(seen, observed_generation=3, discovered_at=at(2), discovered=found, refresh_handled=one), at(2)
     )
 
     stored = await ledger.warehouses.status("p", "w")
-    assert (stored.refresh_requested, stored.refresh_handled) == ("two", "one")
+    assert (stored.refresh_requested, stored.refresh_handled) == (two, one)
+    assert stored.refreshes == [{"token": two, "hint": {"tag": "2"}}]
     assert (stored.observed_generation, stored.discovered_at, stored.discovered) == (3, at(2), found)
 
 

@@ -7,6 +7,8 @@ import pytest
 from blocks.ledger.records import Phase, Standing, VerificationPhase, Verified
 from tests.blocks.ledger.samples import ORIGIN, OTHER, at, promote, promotion, start, verification, verify
 
+pytestmark = pytest.mark.usefixtures("stocked")
+
 
 async def standing(ledger, name="f1"):
     return (await ledger.stages.standings("p", [name]))[name]

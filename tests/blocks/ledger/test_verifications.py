@@ -6,6 +6,8 @@ from blocks.errors import Conflict, Invalid, NotFound
 from blocks.ledger.records import VerificationPhase as P
 from tests.blocks.ledger.samples import ORIGIN, OTHER, at, promote, verification, verify
 
+pytestmark = pytest.mark.usefixtures("stocked")
+
 HELD = {ORIGIN: "f1", OTHER: "c1"}
 
 
