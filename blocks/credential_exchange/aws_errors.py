@@ -15,7 +15,7 @@ from botocore.exceptions import (
 
 from blocks.errors import DrayageError, RateLimited, Terminal, Unauthorized, Unavailable, Unreachable
 
-DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
 _UNKNOWN = {
     "AuthFailure",
     "ExpiredToken",
@@ -34,8 +34,12 @@ _SKEWED_SIGNATURES = ("Signature expired", "Signature not yet current")
 _SLOWER = {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"}
 
 
-def code(error: ClientError) -> str:
-    """AWS' name of an error."""
+def is_denied(error: ClientError) -> bool:
+    """Whether AWS knows who asks and does not allow it; a 403 without a name of its own says the same."""
+    return _code(error) in _DENIED
+
+
+def _code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
@@ -51,14 +55,14 @@ def aws_error(error: BotoCoreError | ClientError, what: str, remedy: str) -> Dra
 
 
 def _answered(error: ClientError, what: str, remedy: str) -> DrayageError:
-    name = code(error)
+    name = _code(error)
     status = _metadata(error).get("HTTPStatusCode", 0)
     said = f"{what} answered {status or 'an error'} {name}".rstrip()
     if name in _SKEWED or str(error.response.get("Error", {}).get("Message", "")).startswith(_SKEWED_SIGNATURES):
         return Unauthorized(f"{said}: this machine's clock differs from that of AWS; set it")
     if name in _SLOWER or status == 429:
         return RateLimited(f"{said}: too many requests")
-    if name in _UNKNOWN | DENIED:
+    if name in _UNKNOWN | _DENIED or status in (401, 403):
         return Unauthorized(f"{said}: {remedy}")
     return Unavailable(said) if status >= 500 else Terminal(f"{said}: {remedy}")
 

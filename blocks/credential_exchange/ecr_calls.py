@@ -16,7 +16,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from blocks.credential_exchange.aws_errors import DENIED, aws_error, code
+from blocks.credential_exchange.aws_errors import aws_error, is_denied
 from blocks.credential_exchange.wanted import Site, Token
 from blocks.errors import BadAnswer, DrayageError
 
@@ -60,7 +60,7 @@ def _as_first_allowed(own: Client, project: str, account: str, region: str, site
         try:
             token = _password(_assumed(own, role, project, region, site), what)
         except ClientError as error:
-            if code(error) not in DENIED:
+            if not is_denied(error):
                 raise
             log.debug("project %s: AWS denies %s", project, role)
         else:

@@ -11,7 +11,7 @@ from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, Ref
 from google.auth.transport.requests import Request
 from google.oauth2 import service_account
 
-from blocks.errors import DrayageError, Invalid, Unauthorized, Unreachable
+from blocks.errors import BadAnswer, DrayageError, Invalid, Unauthorized, Unreachable
 
 CALL_SECONDS = 10.0
 KEY_REMEDY = "check that the key in gcpServiceAccountKey was not deleted and its service account not disabled"
@@ -52,6 +52,8 @@ def _refreshed(credentials: Any, what: str, remedy: str, now: datetime) -> Answe
             raise _refused(error, what, remedy) from None
         except (GoogleAuthError, requests.RequestException) as error:
             raise Unreachable(f"{what} failed ({type(error).__name__}): check the way there") from None
+        except (AttributeError, LookupError, TypeError, ValueError):  # the library looks into any JSON as into its own
+            raise BadAnswer(f"{what} gave an answer that makes no sense: check that Google answers there") from None
     ends = credentials.expiry.replace(tzinfo=UTC) if credentials.expiry else now + timedelta(hours=1)
     return credentials.token, ends
 

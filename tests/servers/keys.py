@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 
 @cache
-def rsa(number: int = 0) -> RSAPrivateKey:
+def rsa(number: int) -> RSAPrivateKey:
     """One RSA key for each number."""
     return generate_private_key(65537, 2048)
 
