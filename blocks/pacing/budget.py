@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from blocks.errors import DrayageError, RateLimited, Retryable, Unavailable, Unreachable
 from blocks.pacing.allowance import Allowance
 from blocks.pacing.asker import ASKING_FOR
-from blocks.pacing.backoff import Backoff
+from blocks.pacing.backoff import LONGEST, Backoff
 from blocks.pacing.fair_queue import FairQueue, Waiter
 from blocks.pacing.host import Host
 from blocks.pacing.hosts import called, minute
@@ -113,7 +113,7 @@ class Budget:
         if state.backing_off_until and state.backing_off_until > now:
             self._backoff.failed(time, time, (state.backing_off_until - now).total_seconds(), 0.0)
         if state.resets_at and state.resets_at > now:
-            resets_at = time + (state.resets_at - now).total_seconds()
+            resets_at = time + min(LONGEST, (state.resets_at - now).total_seconds())
             self._allowance = Allowance(state.limit, state.remaining, resets_at)
 
     async def _begin(self, asker: str) -> float:

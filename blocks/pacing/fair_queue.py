@@ -41,7 +41,10 @@ class FairQueue:
     def put(self, asker: str, waiter: Waiter) -> None:
         """Let somebody wait."""
         full = self._running.get(asker, 0) >= self._share
-        (self._sated if full else self._rotation).setdefault(asker, deque()).append(waiter)
+        waiting = self._sated if full else self._rotation
+        if asker not in waiting:
+            waiting[asker] = deque()
+        waiting[asker].append(waiter)
 
     def pop(self) -> tuple[str, Waiter] | None:
         """Take whoever is next; None when nobody may begin. Those who gave up waiting are passed over."""

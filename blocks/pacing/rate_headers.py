@@ -99,15 +99,17 @@ def _seconds(number: float, server: datetime) -> float:
 def _wait(value: str, server: datetime) -> float | None:
     if re.fullmatch(r"\s*[0-9]{1,15}(\.[0-9]{1,15})?\s*", value):
         return _seconds(float(value), server)
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - server).total_seconds())
-    except (TypeError, ValueError):
-        return None
+    said = _date(value)
+    return None if said is None else max(0.0, (said - server).total_seconds())
 
 
 def _server_time(date: str, now: datetime) -> datetime:
+    return _date(date) or now
+
+
+def _date(value: str) -> datetime | None:
     try:
-        said = parsedate_to_datetime(date)
-    except (TypeError, ValueError):
-        return now
-    return said if said.tzinfo else now
+        said = parsedate_to_datetime(value)
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+    return said if said.tzinfo else None
