@@ -5,6 +5,8 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from blocks.budget import Pace
+
 
 class Settings(BaseSettings):
     """Everything a process may be told. Read once at start; a flow gets what it needs from `flows.world`."""
@@ -22,6 +24,18 @@ class Settings(BaseSettings):
         ge=1.0,
         description="After this long without a sign of life another worker takes a promotion over.",
     )
+    leave_after_seconds: float = Field(
+        default=300.0, ge=1.0, description="A step that pauses for this long leaves its worker meanwhile."
+    )
+    confirm_tags_seconds: float = Field(
+        default=3_600.0,
+        ge=0,
+        le=31_536_000,
+        description="After this long it is looked again whether a chosen image's tag still points at the same.",
+    )
+    minimum_interval_seconds: float = Field(
+        default=0.0, ge=0.0, le=86_400.0, description="Warehouses with a shorter interval are looked at this often."
+    )
     allow_credentials_over_http: bool = Field(default=False, description="Send credentials to plain http servers.")
     ambient_credentials: str = Field(
         default="detect",
@@ -29,6 +43,26 @@ class Settings(BaseSettings):
         "aws, google, azure, with commas.",
     )
     allow_file_repositories: bool = Field(default=False, description="Let Git use repositories on this machine's disk.")
+    requests_per_second: int = Field(
+        default=20, ge=1, le=100_000, description="Requests to one host with one credential that begin in any second."
+    )
+    concurrent_requests: int = Field(
+        default=50,
+        ge=1,
+        le=1_000,
+        description="Requests to one host with one credential at the same time; one Warehouse gets a fifth of them.",
+    )
+    concurrent_git: int = Field(
+        default=8,
+        ge=1,
+        le=100,
+        description="Git processes that ask one host with one credential at the same time; one Warehouse gets a third.",
+    )
+    mirrors_max_bytes: int = Field(
+        default=20 * 1024**3,
+        ge=0,
+        description="Disk all mirrors of Git repositories together may take before the least recently used go.",
+    )
     health_timeout_seconds: float = Field(default=600.0, gt=0, description="How long verification waits for health.")
 
     retain_freight: int = Field(
@@ -43,6 +77,16 @@ class Settings(BaseSettings):
     retain_hours: float = Field(
         default=336.0, ge=1.0, le=876_000.0, description="No Freight and no Promotion younger than this is collected."
     )
+
+    @property
+    def pace(self) -> Pace:
+        """How hosts are asked over HTTP."""
+        return Pace(self.requests_per_second, self.concurrent_requests, -(-self.concurrent_requests // 5))
+
+    @property
+    def git_pace(self) -> Pace:
+        """How hosts are asked by Git."""
+        return Pace(self.requests_per_second, self.concurrent_git, -(-self.concurrent_git // 3))
 
     @property
     def root(self) -> Path:

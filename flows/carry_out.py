@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from prefect import task
@@ -14,22 +14,25 @@ from prefect.states import Cancelled, Completed, Failed
 
 from blocks.errors import Conflict
 from blocks.ledger.records import Phase, PromotionRecord, StepRun, StepStatus
-from flows.current_run import CurrentRun, leave_quietly
+from flows.current_run import CurrentRun, come_back, leave_quietly
 from flows.data import read_data
 from flows.freight.functions import freight_functions
 from flows.lease import held
 from flows.promotion.attempt import attempt
-from flows.promotion.engine import Outcome, run_steps
+from flows.promotion.engine import Away, Outcome, run_steps
 from flows.promotion.environment import Scope, data_functions, promotion_context
 from flows.promotion.restore import restore
 from flows.promotion.result import HEALTH_CHECKS
 from flows.promotion.workplace import Surroundings, Workplace, trailers
-from flows.publish import tell
+from flows.publish import publish_stage, tell
 from flows.stop import stop_reason
 from flows.world import World
 
 Json = dict[str, Any]
 Finish = Callable[[], Awaitable[StepRun]]
+
+UNWOKEN = 600.0
+"""Seconds after which a step that waits to be woken asks again by itself."""
 
 INTERRUPTED = {
     "cancel": "The promotion was cancelled.",
@@ -56,6 +59,9 @@ async def carry_out(here: World, record: PromotionRecord, run: CurrentRun) -> Pr
     except asyncio.CancelledError:
         await asyncio.shield(_interrupted(here, record, run, workplace))
         raise
+    except Away as away:
+        await _leave(here, record, run, workplace, away)
+        raise AssertionError("unreachable: leaving ends this execution") from None
     except Conflict:
         finished = await _taken_over(here, record, run)
     await workplace.remove()
@@ -83,15 +89,21 @@ async def _run(here: World, record: PromotionRecord, run: CurrentRun, workplace:
     async def once(step: Json, step_run: StepRun, config: Json) -> Any:
         return await attempt(step, config, surroundings.context(step_run, _now()))
 
-    return await run_steps(record.steps, known, scope=scope, attempt=once, save=save, now=_now, around=_as_task)
+    leave_after = here.settings.leave_after_seconds if run.deployed else None
+    return await run_steps(
+        record.steps, known, scope=scope, attempt=once, save=save, now=_now, around=_as_task, leave_after=leave_after
+    )
 
 
 async def _as_task(step: Json, step_run: StepRun, finish: Finish) -> StepRun:
     """Show one step as a Prefect task run named by its alias. No tags: each would cost a call for its limit."""
-    ended: list[StepRun] = []
+    ended: list[StepRun | Away] = []
 
-    async def work() -> StepRun:
-        ended.append(await finish())
+    async def work() -> StepRun | Away:
+        try:
+            ended.append(await finish())
+        except Away as away:
+            ended.append(away)
         return ended[0]
 
     state: State[Any] = await _step.with_options(task_run_name=step_run.alias)(  # type: ignore[misc]
@@ -101,15 +113,19 @@ async def _as_task(step: Json, step_run: StepRun, finish: Finish) -> StepRun:
         if state.is_cancelled():
             raise asyncio.CancelledError
         await state.aresult()  # raises what ended the task: a lost lease, an outage of the ledger
+    if isinstance(ended[0], Away):
+        raise ended[0]
     return ended[0]
 
 
 @task(name="step", cache_policy=NO_CACHE, persist_result=False)
-async def _step(work: Finish) -> State[Any]:
+async def _step(work: Callable[[], Awaitable[StepRun | Away]]) -> State[Any]:
     try:
         step = await work()
     except asyncio.CancelledError:
         return Cancelled(message=INTERRUPTED[stop_reason()])
+    if isinstance(step, Away):
+        return Completed(name="Waiting", message=step.message)
     if step.message:
         get_run_logger().info("%s %s: %s", step.alias, step.status, step.message)
     if step.status in (StepStatus.SUCCEEDED, StepStatus.SKIPPED):
@@ -158,6 +174,22 @@ async def _interrupted(here: World, record: PromotionRecord, run: CurrentRun, wo
         await tell(record, "promotion.aborted")
     else:
         await here.ledger.promotions.release(record.project, record.name, run.owner)
+
+
+async def _leave(here: World, record: PromotionRecord, run: CurrentRun, workplace: Workplace, away: Away) -> None:
+    """Leave the worker while a step waits. Never returns.
+
+    The working directory goes, too: nobody knows which machine goes on. What wakes the run is looked at by the sweep,
+    so asking again after a while only makes sure.
+    """
+    seconds = max(away.seconds, UNWOKEN) if away.wake_when else away.seconds
+    until = _now() + timedelta(seconds=seconds)
+    waiting_for = {"message": away.message, "until": until.isoformat(), "wake_when": away.wake_when}
+    if not await here.ledger.promotions.leave(record.project, record.name, run.owner, until, waiting_for):
+        await leave_quietly(run)
+    await workplace.remove()
+    await publish_stage(here, record.project, record.stage)
+    await come_back(run, seconds, "Waiting", away.message)
 
 
 async def _taken_over(here: World, record: PromotionRecord, run: CurrentRun) -> PromotionRecord:

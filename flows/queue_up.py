@@ -1,5 +1,6 @@
 """The gate and the queue: a Promotion starts when its Freight may still enter and the Stage is free."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from blocks.ledger.promotion_claims import Busy, Started
@@ -12,26 +13,37 @@ from flows.world import World
 AGAIN_SECONDS = 2.0
 """After this long a run that found its Stage busy asks again. The work queue's limit makes that rare."""
 
+AGAIN_LATER_SECONDS = 30.0
+"""The same when the promotion that has the Stage waits for something that takes long, away from its worker."""
+
+
+@dataclass(frozen=True)
+class NotYet:
+    """Who has the Stage, in a sentence, and after how many seconds to ask again."""
+
+    sentence: str
+    seconds: float = AGAIN_SECONDS
+
 
 async def wait_for_turn(here: World, record: PromotionRecord, run: CurrentRun) -> PromotionRecord:
     """Take the Stage for this run, or leave the worker and come back; a script's run waits where it is.
 
     Returns the record Running and owned by this run, or terminal when it may not start any more.
     """
-    while isinstance(answer := await _ask_for_turn(here, record, run), str):
-        await come_back(run, AGAIN_SECONDS, "AwaitingStage", answer)
+    while isinstance(answer := await _ask_for_turn(here, record, run), NotYet):
+        await come_back(run, answer.seconds, "AwaitingStage", answer.sentence)
     return answer
 
 
-async def _ask_for_turn(here: World, record: PromotionRecord, run: CurrentRun) -> PromotionRecord | str:
-    """Take the Stage once, or say in a sentence who has it."""
+async def _ask_for_turn(here: World, record: PromotionRecord, run: CurrentRun) -> PromotionRecord | NotYet:
+    """Take the Stage once, or say who has it."""
     now = datetime.now(UTC)
     outlook = await read_outlook(here.ledger, record.project, also=[record.freight])
     freight, stage = outlook.freight[record.freight], outlook.pipeline.stage(record.stage)
     if sentence := check_entry(outlook, stage, freight, now):
         return await _give_up(here, record, run, f"{freight.alias} may no longer enter: {sentence}")
     if record.phase is Phase.PENDING and (sentence := await _occupied(here, record)):
-        return sentence
+        return NotYet(sentence)
     lease = now + timedelta(seconds=here.settings.lease_seconds)
     collection = {o: v.freight for o, v in outlook.currents.get(record.stage, {}).items()} | {
         record.origin: record.freight
@@ -41,8 +53,15 @@ async def _ask_for_turn(here: World, record: PromotionRecord, run: CurrentRun) -
         case Started():
             return answer.record
         case Busy():
-            return f"Promotion {answer.by} is running"
+            return await _busy(here, record.project, answer.by)
     return await here.ledger.promotions.get(record.project, record.name) or record
+
+
+async def _busy(here: World, project: str, by: str) -> NotYet:
+    other = await here.ledger.promotions.get(project, by)
+    if other and other.waiting_for:
+        return NotYet(f"Promotion {by} waits: {other.waiting_for.get('message', '')}", AGAIN_LATER_SECONDS)
+    return NotYet(f"Promotion {by} is running")
 
 
 async def _occupied(here: World, record: PromotionRecord) -> str:

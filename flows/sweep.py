@@ -16,6 +16,7 @@ from flows.recover import recover
 from flows.start import automation_name, start_automatic
 from flows.stop import stoppable
 from flows.verify import start_missing_verifications
+from flows.wake import wake_waiting
 from flows.world import World, world
 
 PATIENCE = timedelta(seconds=10)
@@ -35,6 +36,7 @@ async def sweep() -> Any:
     try:
         async with get_client() as client:
             done = await recover(here, client, now)
+            done += await wake_waiting(here, client)
             done += await start_missing_verifications(here, client, now)
             for project in await here.ledger.definitions.list("Project"):
                 for ready in await announce_ready(here.ledger, project.name):

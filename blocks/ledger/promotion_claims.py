@@ -9,13 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from blocks.errors import Conflict
 from blocks.ledger import rows
+from blocks.ledger.freight_rows import pinned
 from blocks.ledger.part import Part
 from blocks.ledger.promotion_rows import locked, named
-from blocks.ledger.records import Phase, PromotionRecord
+from blocks.ledger.records import Json, Phase, PromotionRecord
 from blocks.ledger.tables import promotions
 from blocks.ledger.visits import open_visits
 
 START_TRIES = 5
+_CLAIM = ("phase", "owner", "lease_until", "collection", "started_at", "waiting_for")
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,13 @@ class PromotionClaims(Part):
             mine = sa.update(promotions).where(_run_by(project, name, owner))
             return await rows.changed(connection, mine.values(lease_until=lease_until))
 
+    async def leave(self, project: str, name: str, owner: str, lease_until: datetime, waiting_for: Json) -> bool:
+        """Leave a running promotion until a time, or until what it waits for has come. False when it is not ours."""
+        async with self._database.write() as connection:
+            mine = sa.update(promotions).where(_run_by(project, name, owner))
+            left = {"owner": "", "lease_until": lease_until, "waiting_for": waiting_for}
+            return await rows.changed(connection, mine.values(left))
+
     async def release(self, project: str, name: str, owner: str) -> None:
         """Hand a running promotion over: whoever starts it next takes it without waiting for the lease."""
         async with self._database.write() as connection:
@@ -99,7 +108,7 @@ async def _start(
     owner, lease_until = claim
     if record.phase is Phase.RUNNING and not _claimable(record, owner, now):
         return Busy(record.name)
-    claimed = replace(record, phase=Phase.RUNNING, owner=owner, lease_until=lease_until)
+    claimed = replace(record, phase=Phase.RUNNING, owner=owner, lease_until=lease_until, waiting_for={})
     await _save(connection, claimed)
     if record.phase is Phase.PENDING:
         # Only after the claim holds the Stage: what the Stage holds cannot change any more.
@@ -128,10 +137,12 @@ async def _carry_forward(
 ) -> dict[str, str]:
     there = await open_visits(connection, record.project, record.stage)
     carried = {origin: there[origin].freight if origin in there else name for origin, name in collection.items()}
-    return carried | {record.origin: record.freight}
+    # What left the Stage since the caller looked may have been deleted.
+    known = await pinned(connection, record.project, carried.values())
+    return {origin: name for origin, name in carried.items() if name in known} | {record.origin: record.freight}
 
 
 async def _save(connection: AsyncConnection, record: PromotionRecord) -> None:
     claim = rows.values(record)
-    kept = {column: claim[column] for column in ("phase", "owner", "lease_until", "collection", "started_at")}
+    kept = {column: claim[column] for column in _CLAIM}
     await connection.execute(sa.update(promotions).where(named(record.project, record.name)).values(kept))

@@ -137,7 +137,8 @@ class PromotionRecord:
     `collection` maps origin to Freight name as the Stage will hold them on success; it is empty until
     the promotion starts. `owner` names the run that works on it and `lease_until` when that claim lapses.
     `intent` is `hold`, `resume` or empty (Kargo: auto-promotion holds). `retries` counts how often people had it go on
-    after a failure.
+    after a failure. `waiting_for` tells what a Running one waits for while no run works on it: `message`, `until` and
+    `wake_when`.
     """
 
     project: str
@@ -161,6 +162,7 @@ class PromotionRecord:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     retries: int = 0
+    waiting_for: Json = field(default_factory=dict)
 
 
 class StepStatus(StrEnum):

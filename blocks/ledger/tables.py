@@ -187,6 +187,7 @@ promotions = sa.Table(
     _time("started_at", nullable=True),
     _time("finished_at", nullable=True),
     sa.Column("retries", sa.Integer, nullable=False),
+    _json("waiting_for"),
     _only("uq_promotions_running", "project", "stage", where="phase = 'Running'"),
     _only("uq_promotions_flow_run_id", "flow_run_id", where="flow_run_id IS NOT NULL"),
     sa.Index("ix_promotions_newest", "project", "created_at", "name"),

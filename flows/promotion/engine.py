@@ -35,6 +35,18 @@ Around = Callable[[Json, StepRun, Finish], Awaitable[StepRun]]
 """Surrounds one step from its condition to its end: `await around(step, run, finish)` returns what `finish` did."""
 
 
+class Away(Exception):
+    """A step waits so long that its run should leave its worker; calling again with the saved steps goes on.
+
+    `seconds` is the pause, `wake_when` what may end it before, empty for nothing.
+    """
+
+    def __init__(self, seconds: float, message: str, wake_when: Json) -> None:
+        """Keep for how long, why and for what."""
+        super().__init__(message)
+        self.seconds, self.message, self.wake_when = seconds, message, wake_when
+
+
 async def plainly(step: Json, run: StepRun, finish: Finish) -> StepRun:
     """Surround a step with nothing."""
     return await finish()
@@ -62,13 +74,14 @@ async def run_steps(
     kinds: Mapping[str, Any] = STEPS,
     chance: Callable[[], float] = random.random,
     last_attempt: float = 30.0,
+    leave_after: float | None = None,
 ) -> Outcome:
     """Run frozen steps to their end, going on after `runs`, what the ledger knows of them.
 
-    `sleep` may raise to leave while a step waits; calling again with the saved runs goes on. An attempt that
-    hangs is cancelled when the step's time is over, but each has at least `last_attempt` seconds.
+    An attempt that hangs is cancelled when the step's time is over, but each has at least `last_attempt` seconds.
+    Raises Away where a step pauses for `leave_after` seconds or waits to be woken; without it nobody leaves.
     """
-    driver = _Driver(scope, attempt, save, now, sleep, kinds, chance, last_attempt)
+    driver = _Driver(scope, attempt, save, now, sleep, kinds, chance, last_attempt, leave_after)
     done: list[StepRun] = []
     known = {run.index: run for run in runs}
     for index, step in enumerate(steps):
@@ -93,6 +106,7 @@ class _Driver:
     kinds: Mapping[str, Any]
     chance: Callable[[], float]
     last_attempt: float
+    leave_after: float | None
 
     async def finish(self, step: Json, run: StepRun, before: Sequence[StepRun]) -> StepRun:
         """Return the step finished and saved; a step that started once is not asked again whether it may."""
@@ -106,7 +120,13 @@ class _Driver:
             run, attempted = await self._attempted(step, run, before, limits)
             if run.finished_at:
                 return run
-            await self.sleep(rules.pause(run, attempted, limits, self.now(), self.chance()))
+            await self._rest(run, attempted, rules.pause(run, attempted, limits, self.now(), self.chance()))
+
+    async def _rest(self, run: StepRun, attempted: Attempted, seconds: float) -> None:
+        """Pause here, or leave when that is worth it."""
+        if self.leave_after is not None and (attempted.wake_when or seconds >= self.leave_after):
+            raise Away(seconds, f"step {run.alias!r}: {run.message}", attempted.wake_when)
+        await self.sleep(seconds)
 
     def _passed_over(self, step: Json, run: StepRun, before: Sequence[StepRun]) -> StepRun | None:
         """Return the step ended without an attempt, or None when it is to run."""

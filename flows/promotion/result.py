@@ -39,11 +39,16 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Not yet: ask again in `again_in` seconds. Kargo calls this Running. `outputs` are kept for the next attempt."""
+    """Not yet: ask again in `again_in` seconds. Kargo calls this Running. `outputs` are kept for the next attempt.
+
+    `wake_when` says for what else the step waits, as `{"kind": …}` and what that kind of `flows.wake` needs. The run
+    then leaves its worker, and the sweep or a webhook wakes it when that has come.
+    """
 
     message: str
     again_in: float = 2.0
     outputs: Outputs = field(default_factory=dict)
+    wake_when: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

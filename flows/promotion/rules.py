@@ -57,6 +57,7 @@ class Attempted:
     outputs: Outputs = field(default_factory=dict)
     again_in: float = POLL
     not_before: float = 0.0
+    wake_when: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,13 @@ def attempted(answer: object) -> Attempted:
         case Skipped():
             return Attempted(StepStatus.SKIPPED, answer.message, outputs=answer.outputs)
         case Waiting():
-            return Attempted(StepStatus.RUNNING, answer.message, outputs=answer.outputs, again_in=answer.again_in)
+            return Attempted(
+                StepStatus.RUNNING,
+                answer.message,
+                outputs=answer.outputs,
+                again_in=answer.again_in,
+                wake_when=answer.wake_when,
+            )
         case Failed():
             final = answer.terminal
             return Attempted(StepStatus.FAILED, answer.message, final, final, answer.outputs)

@@ -25,6 +25,7 @@ async def single(machine: Machine, tmp_path: Path) -> AsyncIterator[Guestbook]:
 
 async def refused_by_git(guestbook: Guestbook, tag: str) -> PromotionRecord:
     """A promotion that failed because the Git server took no push; by now it would."""
+    await guestbook.verified(await guestbook.push("0.9.0"), "test")  # which makes the branch
     guestbook.sandbox.faults.add(Fault(match="^/git/.*git-receive-pack", kind="status", status=403))
     record = await guestbook.ended(await guestbook.promotion(await guestbook.push(tag), "test"))
     assert record.phase is not Phase.SUCCEEDED
@@ -41,10 +42,10 @@ async def finished(guestbook: Guestbook, record: PromotionRecord) -> dict[str, o
 async def went_on(guestbook: Guestbook, record: PromotionRecord, before: dict[str, object]) -> None:
     """The promotion succeeded, once, and what was finished was left alone."""
     ended = await guestbook.ended(record)
-    assert (ended.phase, ended.retries) == (Phase.SUCCEEDED, 1)
+    assert (ended.phase, ended.retries) == (Phase.SUCCEEDED, 1), ended.message
     after = await finished(guestbook, record)
-    done = {alias: when for alias, when in before.items() if alias in ("clone", "commit")}
-    assert done and done.items() <= after.items()
+    assert before
+    assert before.items() <= after.items()
     commits = await guestbook.commits("stage/test")
     assert sum(f"Drayage-Promotion: {record.name}" in message for message in commits) == 1
 
