@@ -28,6 +28,10 @@ MOST_METADATA = 8 * 1024
 """Bytes of one artifact's metadata, as JSON."""
 
 
+MOST_RETURNED = 10_000
+"""Artifacts of one answer that are looked at."""
+
+
 @dataclass(frozen=True)
 class Artifact:
     """One version of something. `metadata` is JSON that expressions read; `artifact_type` is the kind when empty."""
@@ -99,7 +103,9 @@ def references(kind: FurtherKind, name: str, limit: int, found: Any) -> list[Jso
     if not isinstance(found, list | tuple):
         raise Invalid(f"{kind.origin} returned {_article(found)}, not a list of Artifact; report it to its authors")
     kept: dict[tuple[str, str], Json] = {}
-    for each in found[:limit]:
+    for each in found[:MOST_RETURNED]:
+        if len(kept) == limit:
+            break
         reference = _reference(kind, name, each)
         kept.setdefault((reference["artifactType"], reference["version"]), reference)
     return list(kept.values())
