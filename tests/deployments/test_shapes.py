@@ -21,6 +21,7 @@ from blocks.ledger.records import (
     Visit,
     WarehouseStatus,
 )
+from blocks.records import BudgetState
 from deployments import shapes
 from flows.stage.model import StageSpec
 from flows.stage.outlook import Outlook
@@ -142,6 +143,30 @@ def test_a_warehouse_shows_what_discovery_saw():
     assert shape["status"]["discoveredArtifacts"] == {"images": []}
     assert (shape["status"]["lastFreightID"], shape["status"]["lastHandledRefresh"]) == ("f", "token")
     assert shapes.warehouse(record, None)["status"] == {}
+
+
+def test_a_warehouse_shows_the_budgets_it_asks():
+    """Of all there are only its own, under a name of Drayage's, without what is not known."""
+    known = BudgetState("http", "api.github.com", "bot", 5_000, 4_210, NOON, 3, NOON, NOON)
+    anonymous = BudgetState("http", "ghcr.io", "", None, None, None, 0, None, NOON)
+    others = BudgetState("git", "github.com", "", None, None, None, 0, None, NOON)
+    status = WarehouseStatus("shop", "app", budgets=[["http", "api.github.com", "bot"], ["http", "ghcr.io", ""]])
+    shape = shapes.warehouse(_definition("Warehouse", "app", {}), status, budgets=[known, anonymous, others])
+    noon = NOON.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert shape["status"]["drayage"]["budgets"] == [
+        {
+            "kind": "http",
+            "host": "api.github.com",
+            "credential": "bot",
+            "limit": 5_000,
+            "remaining": 4_210,
+            "resetsAt": noon,
+            "waiting": 3,
+            "backingOffUntil": noon,
+            "seenAt": noon,
+        },
+        {"kind": "http", "host": "ghcr.io", "waiting": 0, "seenAt": noon},
+    ]
 
 
 def test_a_stage_shows_what_it_runs_and_what_runs_in_it():
