@@ -5,7 +5,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from blocks.charts.location import locate
 from blocks.errors import DrayageError, Invalid
+from blocks.registry.reference import repository
 from deployments.manifests.problem import Path, path_text
 from deployments.manifests.sentences import sentences
 from flows.duration import parse_duration
@@ -47,8 +49,8 @@ def _subscription(subscription: Subscription) -> Found:
         yield from _git("git", subscription.git)
     elif subscription.image:
         yield from _image("image", subscription.image)
-    elif subscription.chart and subscription.chart.semver_constraint:
-        yield from tried("chart.semverConstraint", Constraint.parse, subscription.chart.semver_constraint)
+    elif subscription.chart:
+        yield from _chart("chart", subscription.chart)
 
 
 def _further(kind: str, further: FurtherSubscription) -> Iterator[tuple[Path, str]]:
@@ -83,6 +85,12 @@ def _image(path: str, image: ImageSubscription) -> Found:
     yield from _tag_patterns(path, image)
     if image.constraint and image.image_selection_strategy == "SemVer":
         yield from tried(f"{path}.constraint", Constraint.parse, image.constraint)
+
+
+def _chart(path: str, chart: ChartSubscription) -> Found:
+    yield from tried(f"{path}.repoURL", locate if chart.name else repository, chart.repo_url)
+    if chart.semver_constraint:
+        yield from tried(f"{path}.semverConstraint", Constraint.parse, chart.semver_constraint)
 
 
 def _tag_patterns(path: str, filters: GitSubscription | ImageSubscription) -> Found:

@@ -13,7 +13,8 @@ def versions(content: Json) -> dict[str, str]:
     for commit in content.get("commits") or []:
         found[commit["repoURL"]] = commit.get("tag") or commit.get("id", "")[:8]
     for chart in content.get("charts") or []:
-        found[f"{chart['repoURL']}/{chart.get('name', '')}".rstrip("/")] = chart.get("version", "")
+        where = "/".join(filter(None, (chart["repoURL"].rstrip("/"), chart.get("name"))))
+        found[where] = chart.get("version", "")
     for other in content.get("artifacts") or []:
         found[other.get("subscriptionName", "")] = other.get("version", "")
     return found

@@ -178,8 +178,17 @@ def test_warehouses(text, expected):
             "spec.subscriptions[0].git.includePaths[1]",
         ),
         (_warehouse("  - image: {repoURL: a.io/b, allowTags: x}\n"), "spec.subscriptions[0].image.allowTags"),
+        (
+            _warehouse("  - chart: {repoURL: 'https://a.io', name: b, semverConstraint: '>>1'}\n"),
+            "spec.subscriptions[0].chart.semverConstraint",
+        ),
+        (
+            _warehouse("  - chart: {repoURL: 'https://ana:pw@a.io', name: b}\n"),
+            "spec.subscriptions[0].chart.repoURL",
+        ),
+        (_warehouse("  - chart: {repoURL: 'oci://a.io/b c'}\n"), "spec.subscriptions[0].chart.repoURL"),
     ],
-    ids=["image-range", "git-range", "path-pattern", "removed-field"],
+    ids=["image-range", "git-range", "path-pattern", "removed-field", "chart-range", "chart-password", "chart-url"],
 )
 def test_what_cannot_be_discovered(text, path):
     """Ranges and patterns that do not parse are one problem each, at their own path."""

@@ -11,6 +11,9 @@ async def nobody(cred_type, repo_url):
     """No credentials for anything."""
 
 
-def asking(registry=None, git=None, cache=None, now=NOW, index=None, confirm_after=timedelta(hours=1), **known):
+def asking(
+    registry=None, git=None, cache=None, now=NOW, charts=None, index=None, confirm_after=timedelta(hours=1), **known
+):
     """An Asking for one subscription."""
-    return Asking(Sources(registry, git, cache, nobody, index=index, confirm_after=confirm_after), now, **known)
+    sources = Sources(registry, git, cache, nobody, charts, index=index, confirm_after=confirm_after)
+    return Asking(sources, now, **known)
