@@ -10,12 +10,11 @@ from blocks.budget import Budgets
 from blocks.http_client import Limits
 from blocks.records import Credentials, ImageDetails
 from blocks.registry.auth import Authenticator
-from blocks.registry.listings import Listings
 from blocks.registry.manifests import Manifest, describe, read_digest, read_manifest
 from blocks.registry.reference import Repository, repository
 from blocks.registry.session import Session
+from blocks.registry.shared import Shared
 from blocks.registry.tag_list import read_tags
-from blocks.single_flight import SingleFlight
 
 MAX_SESSIONS = 1_000
 """Repositories whose way of being asked is remembered."""
@@ -23,6 +22,8 @@ MAX_SESSIONS = 1_000
 
 class ImageRegistry:
     """Asks any registry, each call with the credentials of whoever wants to know, and none too often.
+
+    Who asks the same at the same time shares the answer, which may be `shared_seconds` old unless it must be `fresh`.
 
     Plain http is spoken only to this machine, and credentials go over it only with
     `allow_plain_http_credentials`. All methods raise the leaves of `blocks.errors`. Belongs to one event loop.
@@ -33,19 +34,19 @@ class ImageRegistry:
         *,
         allow_plain_http_credentials: bool = False,
         limits: Limits | None = None,
-        listed_seconds: float = 0.0,
+        shared_seconds: float = 0.0,
         budgets: Budgets | None = None,
     ) -> None:
-        """Keep the settings; connections are opened when first needed. `listed_seconds`: how long a list is shared."""
+        """Keep the settings; connections are opened when first needed. `shared_seconds`: how old an answer may be."""
         self._allow_plain_http = allow_plain_http_credentials
         self._limits = limits or Limits()
         self._clients: dict[bool, httpx.AsyncClient] = {}
         self._opened = AsyncExitStack()
         self._budgets = budgets or Budgets()
-        self._listings = Listings(listed_seconds)
-        self._digests: SingleFlight[str | None] = SingleFlight()
-        self._manifests: SingleFlight[Manifest | None] = SingleFlight()
-        self._images: SingleFlight[ImageDetails] = SingleFlight()
+        self._lists: Shared[list[str]] = Shared(shared_seconds)
+        self._digests: Shared[str | None] = Shared(shared_seconds)
+        self._manifests: Shared[Manifest | None] = Shared(shared_seconds)
+        self._images: Shared[ImageDetails] = Shared(shared_seconds)
         self._sessions: OrderedDict[tuple[Repository, Credentials | None, bool], Session] = OrderedDict()
 
     async def tags(
@@ -53,32 +54,43 @@ class ImageRegistry:
     ) -> list[str]:
         """Return all tags in the registry's order, those of signatures included; `insecure` skips TLS verification.
 
-        The list may be a few seconds old unless it must be `fresh`. Raises NotFound when there is no such
-        repository, Invalid when it has too many tags to list.
+        Raises NotFound when there is no such repository, Invalid when it has too many tags to list.
         """
         session = await self._session(repo_url, credentials, insecure)
-        return list(await self._listings.get(session, lambda: read_tags(session), fresh=fresh))
+        return list(await self._lists.get(session, lambda: read_tags(session), fresh=fresh))
 
     async def digest(
-        self, repo_url: str, tag: str, credentials: Credentials | None = None, *, insecure: bool = False
+        self,
+        repo_url: str,
+        tag: str,
+        credentials: Credentials | None = None,
+        *,
+        insecure: bool = False,
+        fresh: bool = False,
     ) -> str | None:
         """Return which digest a tag points at, as the registry says, without fetching it; None without such a tag."""
         session = await self._session(repo_url, credentials, insecure)
-        return await self._digests.do((session, tag), lambda: read_digest(session, tag))
+        return await self._digests.get((session, tag), lambda: read_digest(session, tag), fresh=fresh)
 
     async def manifest(
-        self, repo_url: str, reference: str, credentials: Credentials | None = None, *, insecure: bool = False
+        self,
+        repo_url: str,
+        reference: str,
+        credentials: Credentials | None = None,
+        *,
+        insecure: bool = False,
+        fresh: bool = False,
     ) -> Manifest | None:
         """Fetch what a tag or digest points at; None when there is no such thing. Its bytes are its digest's."""
         session = await self._session(repo_url, credentials, insecure)
-        return await self._manifests.do((session, reference), lambda: read_manifest(session, reference))
+        return await self._manifests.get((session, reference), lambda: read_manifest(session, reference), fresh=fresh)
 
     async def describe(
         self, repo_url: str, manifest: Manifest, credentials: Credentials | None = None, *, insecure: bool = False
     ) -> ImageDetails:
         """Describe the image of a manifest. Raises Invalid when it is none, NotFound when its config is missing."""
         session = await self._session(repo_url, credentials, insecure)
-        return await self._images.do((session, manifest.digest), lambda: describe(session, manifest))
+        return await self._images.get((session, manifest.digest), lambda: describe(session, manifest))
 
     async def details(
         self, repo_url: str, reference: str, credentials: Credentials | None = None, *, insecure: bool = False

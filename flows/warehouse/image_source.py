@@ -7,17 +7,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Protocol
 
 from blocks.errors import Invalid, Refused, Terminal, Unauthorized, Unfinished, Unreachable
 from blocks.ledger.registry_index import KnownTag
-from blocks.records import Credentials, ImageDetails, Platform
-from blocks.registry.manifests import Manifest
+from blocks.records import ImageDetails, Platform
 from flows.warehouse.asking import Asking
 from flows.warehouse.confirm import lapsed
 from flows.warehouse.image_batches import BATCH, Feed, Index, Unkept
+from flows.warehouse.image_repository import ImageRepository
 from flows.warehouse.model import ImageSubscription
-from flows.warehouse.urls import normalize_image
 
 AT_ONCE = 16
 """Tags of one look that are read at the same time."""
@@ -29,26 +27,6 @@ MENDED_AFTER = timedelta(minutes=5)
 """After this long it is looked again whether a tag behind which nothing usable was has become better."""
 
 
-class Registry(Protocol):
-    """What discovery needs of `blocks.image_registry.ImageRegistry`."""
-
-    async def tags(
-        self, repo_url: str, credentials: Credentials | None = None, *, insecure: bool = False, fresh: bool = False
-    ) -> list[str]: ...
-
-    async def digest(
-        self, repo_url: str, tag: str, credentials: Credentials | None = None, *, insecure: bool = False
-    ) -> str | None: ...
-
-    async def manifest(
-        self, repo_url: str, reference: str, credentials: Credentials | None = None, *, insecure: bool = False
-    ) -> Manifest | None: ...
-
-    async def describe(
-        self, repo_url: str, manifest: Manifest, credentials: Credentials | None = None, *, insecure: bool = False
-    ) -> ImageDetails: ...
-
-
 class Source:
     """The repository of one subscription for one look; `known` is what is known of the tags looked at so far."""
 
@@ -57,22 +35,21 @@ class Source:
         self.known: dict[str, KnownTag] = {}
         self._subscription = subscription
         self._asking = asking
-        self._registry: Registry = asking.sources.registry
+        self._repository = ImageRepository.of(subscription, asking)
         self._index: Index = asking.sources.index
         self._began = asyncio.get_running_loop().time()
-        self._unkept = Unkept(self._index, self._repository)
+        self._unkept = Unkept(self._index, self._repository.name)
         self._sure: set[str] = set()
         self._images: dict[str, ImageDetails] = {}
 
     async def tags(self) -> list[str]:
         """List the repository's tags."""
-        url, insecure = self._subscription.repo_url, self._subscription.insecure_skip_tls_verify
-        return await self._registry.tags(url, self._asking.credentials, insecure=insecure, fresh=self._asking.thorough)
+        return await self._repository.tags()
 
     async def learn(self, tags: Iterable[str]) -> list[str]:
         """Take what the index knows of these tags. Returns those it does not know."""
         wanted = [tag for tag in tags if tag not in self.known]
-        found = await self._index.known(self._repository, wanted) if wanted else {}
+        found = await self._index.known(self._repository.name, wanted) if wanted else {}
         self.known |= found
         self._images |= {each.digest: each.image for each in found.values() if each.image}
         return [tag for tag in wanted if tag not in found]
@@ -109,13 +86,7 @@ class Source:
 
     async def whole(self, images: Iterable[ImageDetails]) -> dict[str, ImageDetails]:
         """Return images with their annotations, by digest."""
-        return await self._index.images(self._repository, [each.digest for each in images])
-
-    @property
-    def _repository(self) -> str:
-        """Its name in the index. What was read without checking the server's certificate is for nobody else."""
-        insecure = " insecure" if self._subscription.insecure_skip_tls_verify else ""
-        return f"{normalize_image(self._subscription.repo_url)}{insecure}"
+        return await self._index.images(self._repository.name, [each.digest for each in images])
 
     @property
     def _followed(self) -> bool:
@@ -162,23 +133,25 @@ class Source:
 
     async def _confirm(self, tag: str) -> None:
         known = self.known[tag]
-        if known.digest and await self._ask(self._registry.digest, tag) == known.digest:
+        if known.digest and await self._repository.digest(tag) == known.digest:
             self._note(tag, replace(known, confirmed_at=self._asking.now))
         else:
-            await self._read(tag)
+            await self._read(tag, fresh=True)
 
-    async def _read(self, tag: str) -> None:
+    async def _read(self, tag: str, *, fresh: bool = False) -> None:
         """Whatever a registry says of one tag alone is that tag's problem; all else ends the look."""
         digest = ""
         try:
-            manifest = await self._ask(self._registry.manifest, tag)
+            manifest = await self._repository.manifest(tag, fresh=fresh)
             if manifest is None:
                 self._note(tag, KnownTag(self._asking.now))
                 return
             digest = manifest.digest
-            known = self._images.get(digest)
-            image = None if known else await self._ask(self._registry.describe, manifest)
-            self._note(tag, KnownTag(self._asking.now, digest, known or _without_annotations(image)), image)
+            if known := self._images.get(digest):
+                self._note(tag, KnownTag(self._asking.now, digest, known))
+                return
+            image = await self._repository.describe(manifest)
+            self._note(tag, KnownTag(self._asking.now, digest, _without_annotations(image)), image)
         except (Unauthorized, Refused):
             raise
         except Terminal as error:
@@ -191,12 +164,6 @@ class Source:
         self._unkept.add(tag, known, image)
         if known.image:
             self._images[known.digest] = known.image
-
-    async def _ask(self, what: Callable[..., Awaitable[Any]], about: Any) -> Any:
-        subscription = self._subscription
-        return await what(
-            subscription.repo_url, about, self._asking.credentials, insecure=subscription.insecure_skip_tls_verify
-        )
 
 
 async def _all(tags: list[str]) -> list[str]:

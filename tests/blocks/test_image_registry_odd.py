@@ -1,11 +1,8 @@
 """The registry client against servers that page, challenge, stall, lie and break, as a real one does on a bad day."""
 
 import asyncio
-import hashlib
-import json
 from base64 import b64decode
-from dataclasses import dataclass, field
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,60 +11,15 @@ from blocks.http_client import Limits
 from blocks.image_registry import ImageRegistry
 from blocks.records import Credentials
 from blocks.registry import tag_list
+from tests.servers.odd import INDEX, MANIFEST, Odd, digest_of, listening
 
 ANA = Credentials("ana-secret", "ana", "pa55word")
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-INDEX = "application/vnd.oci.image.index.v1+json"
-
-
-@dataclass
-class Request:
-    """One request as the server saw it."""
-
-    method: str
-    target: str
-    headers: dict[str, str]
-
-    @property
-    def query(self):
-        """First value of every query parameter."""
-        return {name: values[0] for name, values in parse_qs(urlsplit(self.target).query).items()}
-
-
-@dataclass
-class Odd:
-    """A server that answers with whatever `answer(request)` returns: status, headers, body."""
-
-    address: str = ""
-    answer: object = None
-    asked: list[Request] = field(default_factory=list)
-
-    async def serve(self, reader, writer):
-        """Answer one connection's single request."""
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-            method, target, _ = head[0].split(" ")
-            headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in head[1:] if line)}
-            self.asked.append(Request(method, target, headers))
-            status, extra, body = await self.answer(self.asked[-1])
-            body = body if isinstance(body, bytes) else json.dumps(body).encode()
-            lines = [f"HTTP/1.1 {status} x", f"content-length: {len(body)}", "connection: close"]
-            lines += [f"{name}: {value}" for name, value in extra.items()]
-            writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + (b"" if method == "HEAD" else body))
-            await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
 
 
 @pytest.fixture
 async def odd():
     """A server on a free loopback port."""
-    server = Odd()
-    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
-    server.address = f"127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-    async with listening:
+    async with listening(Odd()) as server:
         yield server
 
 
@@ -86,11 +38,6 @@ def always(status, headers, body):
         return status, headers, body
 
     return answer
-
-
-def digest_of(content):
-    """The digest of a value as it is sent."""
-    return f"sha256:{hashlib.sha256(json.dumps(content).encode()).hexdigest()}"
 
 
 async def test_follows_pages(odd, registry):

@@ -25,15 +25,17 @@ Auth = tuple[str, str]
 
 
 @contextmanager
-def docker_registry(root: Path, users: Mapping[str, str] | None = None) -> Iterator[str]:
+def docker_registry(
+    root: Path, users: Mapping[str, str] | None = None, tls: tuple[Path, Path] | None = None
+) -> Iterator[str]:
     """Run a registry that keeps its files under `root` and yield its address, `127.0.0.1:<port>`.
 
-    With `users` (name to password) it asks for one of them.
+    With `users` (name to password) it asks for one of them; with `tls` (certificate and key) it speaks https.
     """
     root.mkdir(parents=True, exist_ok=True)
     address = f"127.0.0.1:{free_port()}"
     config = root / "config.yml"
-    config.write_text(json.dumps(_config(root, address, users)))
+    config.write_text(json.dumps(_config(root, address, users, tls)))
     binary = program("docker-registry")
     with (root / "log").open("wb") as log:
         process = subprocess.Popen([binary, "serve", config], stdout=log, stderr=log, start_new_session=True)
@@ -56,13 +58,15 @@ def push_image(
     annotations: Mapping[str, str] | None = None,
     docker: bool = False,
     auth: Auth | None = None,
+    secure: bool = False,
 ) -> str:
     """Push an image without layers and return the digest its tag points at.
 
     `platforms` (`["linux/amd64", …]`) makes it an index of one image each; `docker` uses Docker's media types;
     `annotations` go on what the tag points at.
     """
-    with httpx.Client(base_url=f"http://{address}/v2/{repo}", auth=auth, trust_env=False) as http:
+    scheme = "https" if secure else "http"
+    with httpx.Client(base_url=f"{scheme}://{address}/v2/{repo}", auth=auth, trust_env=False, verify=False) as http:
         if platforms is None:
             manifest = _manifest(http, "linux/amd64", labels, created, docker) | _annotated(annotations)
             return _put(http, manifest, tag)
@@ -137,13 +141,15 @@ def _digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def _config(root: Path, address: str, users: Mapping[str, str] | None) -> dict[str, object]:
+def _config(
+    root: Path, address: str, users: Mapping[str, str] | None, tls: tuple[Path, Path] | None
+) -> dict[str, object]:
     storage = {"filesystem": {"rootdirectory": str(root / "data")}, "delete": {"enabled": True}}
     config: dict[str, object] = {
         "version": "0.1",
         "log": {"level": "warn", "accesslog": {"disabled": True}},
         "storage": storage,
-        "http": {"addr": address},
+        "http": {"addr": address} | ({"tls": {"certificate": str(tls[0]), "key": str(tls[1])}} if tls else {}),
     }
     if users:
         lines = [f"{name}:{bcrypt.hashpw(word.encode(), bcrypt.gensalt(5)).decode()}" for name, word in users.items()]
@@ -158,7 +164,7 @@ def _wait(process: subprocess.Popen[bytes], address: str) -> None:
         if process.poll() is not None:
             raise RuntimeError(f"docker-registry ended with {process.returncode}, see the log beside its config")
         try:
-            httpx.get(f"http://{address}/v2/", trust_env=False)
+            httpx.get(f"http://{address}/v2/", trust_env=False)  # also who speaks https answers
         except httpx.TransportError:
             time.sleep(0.05)
         else:
