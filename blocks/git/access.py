@@ -19,6 +19,9 @@ USERINFO = re.compile(r"(?<=://)[^/\s@'\"]+@")
 KEY_LINE = 16
 """Characters from which a word of a key is a secret and not part of its frame."""
 
+OPENSSH = b"openssh-key-v1\0"
+"""How OpenSSH's own kind of key begins, before the length and name of its cipher."""
+
 HELPER = (
     "!f() { test \"$1\" = get && printf 'username=%s\\npassword=%s\\n' "
     '"$DRAYAGE_GIT_USERNAME" "$DRAYAGE_GIT_PASSWORD"; }; f'
@@ -132,12 +135,27 @@ def _with_key(url: str, credentials: Credentials | None) -> Credentials:
         raise Unauthorized(
             f"credentials {credentials.name!r} hold no sshPrivateKey, which {url} needs: add it, or use an https URL"
         )
+    if _has_passphrase(credentials.ssh_key):
+        raise Unauthorized(
+            f"the sshPrivateKey of credentials {credentials.name!r} has a passphrase, which nobody is there to type: "
+            "save a key without one"
+        )
     if not credentials.known_hosts.strip():
         raise Refused(
             f"credentials {credentials.name!r} hold no knownHosts, so nobody can tell whether it is {url} that "
             "answers: add knownHosts with the server's lines, as ssh-keyscan prints them, once you have checked them"
         )
     return credentials
+
+
+def _has_passphrase(key: str) -> bool:
+    """Whether a private key is encrypted: PEM says so in words, OpenSSH names a cipher in the first bytes."""
+    body = "".join(line for line in key.split("\n") if "-----" not in line).replace("\r", "").replace(" ", "")
+    try:
+        start = base64.b64decode(body[: len(OPENSSH) * 4], validate=True)
+    except ValueError:
+        return "ENCRYPTED" in key
+    return "ENCRYPTED" in key or (start.startswith(OPENSSH) and not start[len(OPENSSH) + 4 :].startswith(b"none"))
 
 
 def mirror_key(url: str) -> str:

@@ -29,8 +29,7 @@ MEANINGS: tuple[tuple[str, type[DrayageError], str], ...] = (
     (r"No .* host key is known for|Host key verification failed", Refused,
      "knownHosts of the credentials has no key of this server: add the line that ssh-keyscan prints for its host and "
      "port, once you have checked it"),
-    (r"incorrect passphrase|Load key .*: (error in libcrypto|invalid format)", Unauthorized,
-     "sshPrivateKey must be a whole private key without a passphrase"),
+    (r"Load key .*: (error in libcrypto|invalid format)", Unauthorized, "sshPrivateKey is no whole private key"),
     (r"ssh: (not found|command not found)|cannot run ssh", Refused, "install the OpenSSH client on the worker"),
     (r"returned error: 429", RateLimited, "the server asks for fewer requests"),
     (r"returned error: (5\d\d)|HTTP (5\d\d)", Unavailable, "the server cannot serve it now"),
@@ -47,9 +46,9 @@ MEANINGS: tuple[tuple[str, type[DrayageError], str], ...] = (
     (r"\[remote rejected\]|hook declined|protected branch", Terminal,
      "the server's own rules refused it: check its branch protection"),
     (r"[Cc]ould not resolve (host|proxy)", Unreachable, "the host name is unknown"),
-    (r"Connection (refused|timed out|reset|closed by)|[Ff]ailed to connect|Couldn't connect"
-     r"|Operation (timed out|too slow)|Timeout, server .* not responding|Empty reply|Network is unreachable|No route to host", Unreachable,
-     "the server does not answer"),
+    (r"Connection (refused|timed out|reset|closed by)|[Ff]ailed to connect|Couldn't connect|Empty reply"
+     r"|No route to host|Operation (timed out|too slow)|Timeout, server .* not responding"
+     r"|Network is unreachable", Unreachable, "the server does not answer"),
     (r"certificate|SSL_ERROR|self.signed", Refused,
      "the server's certificate is not trusted: install its CA, or set insecureSkipTLSVerify"),
     (r"transport '[^']*' not allowed", Refused, "this transport is not allowed"),

@@ -1,49 +1,27 @@
-"""One answer for everybody who asks the same at the same time."""
+"""One answer for everybody who asks the same, as long as it is new enough for them."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 from typing import Generic, TypeVar
+
+from blocks.single_flight import SingleFlight
 
 T = TypeVar("T")
 
 
-@dataclass(eq=False)
-class _Question(Generic[T]):
-    """One call on its way or done; nobody may join it who asked for news after it had begun."""
+@dataclass
+class _Known(Generic[T]):
+    """What is known about one question: when the last call for it began, and its answer once it is there."""
 
-    make: Callable[[], Awaitable[T]]
-    after: "_Question[T] | None"
-    began: float | None = None
-    asking: int = 0
-    task: "asyncio.Task[T]" = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.task = asyncio.ensure_future(self._ask())
-
-    async def _ask(self) -> T:
-        if self.after:
-            await asyncio.wait([self.after.task])
-            self.after = None
-        self.began = monotonic()
-        return await self.make()
-
-    async def answer(self) -> T:
-        """Wait with the others; the last who gives up ends it."""
-        self.asking += 1
-        try:
-            return await asyncio.shield(self.task)
-        finally:
-            self.asking -= 1
-            if not self.asking and not self.task.done():
-                self.task.cancel()
-
-    def is_as_new_as(self, moment: float) -> bool:
-        """Whether its answer is not older than a moment, and may still be had."""
-        if self.task.done() and (self.task.cancelled() or self.task.exception()):
-            return False
-        return not self.task.cancelling() and (self.began is None or self.began >= moment)
+    began: float = float("-inf")
+    turn: int = 0
+    asking: bool = False
+    answer: tuple[T] | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Shared(Generic[T]):
@@ -52,22 +30,33 @@ class Shared(Generic[T]):
     def __init__(self, remembered: int = 1_000) -> None:
         """Begin knowing nothing; of old answers keep at most `remembered`."""
         self._remembered = remembered
-        self._last: dict[Hashable, _Question[T]] = {}
+        self._known: OrderedDict[Hashable, _Known[T]] = OrderedDict()
+        self._calls: SingleFlight[T] = SingleFlight()
 
     async def ask(self, key: Hashable, make: Callable[[], Awaitable[T]], *, seconds: float = 0.0) -> T:
         """Return an answer at most `seconds` old, calling `make` for it unless it is there or on its way.
 
         With 0 the call begins no earlier than this moment. Failures are shared, never remembered.
         """
-        last = self._last.get(key)
-        if last is None or not last.is_as_new_as(monotonic() - seconds):
-            waits_for = None if last is None or last.task.done() else last
-            self._last.pop(key, None)  # so that the newest stand last
-            last = self._last[key] = _Question(make, waits_for)
-            self._forget()
-        return await last.answer()
+        known = self._known.setdefault(key, _Known())
+        self._known.move_to_end(key)
+        self._forget()
+        is_new_enough = known.began >= monotonic() - seconds
+        if is_new_enough and known.answer:
+            return known.answer[0]
+        turn = known.turn if is_new_enough and known.asking else known.turn + 1
+        return await self._calls.do((key, turn), partial(self._call, known, make))
+
+    async def _call(self, known: _Known[T], make: Callable[[], Awaitable[T]]) -> T:
+        async with known.lock:
+            known.turn, known.began, known.asking, known.answer = known.turn + 1, monotonic(), True, None
+            try:
+                known.answer = (await make(),)
+                return known.answer[0]
+            finally:
+                known.asking = False
 
     def _forget(self) -> None:
-        done = [key for key, question in self._last.items() if question.task.done()]
-        for key in done[: max(0, len(self._last) - self._remembered)]:
-            del self._last[key]
+        for key in list(self._known)[: max(0, len(self._known) - self._remembered)]:
+            if not self._known[key].lock.locked():
+                del self._known[key]

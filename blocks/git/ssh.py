@@ -57,10 +57,11 @@ def ssh_files(access: Access | None) -> Iterator[dict[str, str]]:
 
 def ssh_command(folder: Path) -> str:
     """Return the command line of ssh, for the shell that Git runs it with; it holds paths and no secret."""
-    path = str(folder).replace("%", "%%")  # ssh expands what follows a percent sign
-    options = OPTIONS | {"UserKnownHostsFile": f'"{path}/known_hosts"'}
-    words = ["ssh", "-F", os.devnull, "-i", f"{path}/key"]
-    for name, value in options.items():
+    path = str(folder).replace("%", "%%")  # ssh expands what follows a percent sign, and ends words at blanks
+    path = path.replace("\\", "\\\\").replace('"', '\\"')
+    files = {"IdentityFile": f'"{path}/key"', "UserKnownHostsFile": f'"{path}/known_hosts"'}
+    words = ["ssh", "-F", os.devnull]
+    for name, value in (OPTIONS | files).items():
         words += ["-o", f"{name}={value}"]
     return shlex.join(words)
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
+from flows.warehouse import hints
 from flows.warehouse.asking import Hint, Json
 from flows.warehouse.filter import allowed_tags
-from flows.warehouse.model import GitSubscription
+from flows.warehouse.model import GitSubscription, Subscription
 from flows.warehouse.order import by_semver
-from flows.warehouse.paths import path_filter
 
 MAX_TAGS = 1_000
 """Tags that are written down at most (source: Kargo). Beyond that they are read each time."""
@@ -39,13 +39,6 @@ def passing_names(subscription: GitSubscription, tags: Mapping[str, str]) -> lis
 
 def concerns(subscription: GitSubscription, hint: Hint) -> bool:
     """Whether what a hint says may change what the subscription finds. What it leaves open may."""
-    if not follows_branch(subscription):
-        return bool(passing_names(subscription, {hint.tag: ""})) if hint.tag else not hint.branch
-    if hint.branch and subscription.branch and hint.branch != subscription.branch:
-        return False
-    if hint.tag and not hint.branch:
-        return False
-    filtered = subscription.include_paths or subscription.exclude_paths
-    return not (hint.paths and filtered) or path_filter(subscription.include_paths, subscription.exclude_paths)(
-        hint.paths
-    )
+    if hint.tag and not follows_branch(subscription):
+        return bool(passing_names(subscription, {hint.tag: ""}))
+    return hints.concerns(hint, Subscription(git=subscription))

@@ -22,8 +22,6 @@ def _problems(subscription: Subscription, path: str) -> Iterator[Problem]:
         yield from _removed(subscription.image, f"{path}.image")
     if subscription.git:
         yield from _removed(subscription.git, f"{path}.git")
-        if not subscription.git.repo_url.lower().startswith(("https://", "http://", "file://")):
-            yield f"{path}.git.repoURL", "only https URLs work, Kargo drops ssh as well; use the repository's https URL"
 
 
 def _removed(subscription: GitSubscription | ImageSubscription, path: str) -> Iterator[Problem]:

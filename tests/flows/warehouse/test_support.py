@@ -17,6 +17,7 @@ def problems(*subscriptions):
     "subscription",
     [
         *({"git": {"repoURL": HTTPS, "commitSelectionStrategy": s}} for s in ("NewestFromBranch", "SemVer", "Lexical")),
+        *({"git": {"repoURL": url}} for url in ("ssh://git@git.example.com:2222/acme/x", "git@git.example.com:acme/x")),
         *({"image": {"repoURL": "ghcr.io/a/b", "imageSelectionStrategy": s}} for s in ("SemVer", "NewestBuild")),
         {"image": {"repoURL": "ghcr.io/a/b", "imageSelectionStrategy": "Digest", "constraint": "latest"}},
         {"chart": {"repoURL": "oci://ghcr.io/a/chart"}},
@@ -31,14 +32,13 @@ def test_supported(subscription):
 def test_unsupported():
     """Each use is named with its path, all at once."""
     found = problems(
-        {"git": {"repoURL": "git@git.example.com:acme/config.git"}},
+        {"git": {"repoURL": "git@git.example.com:acme/config.git", "allowTags": "^1"}},
         {"git": {"repoURL": "ssh://git@git.example.com/acme/config", "ignoreTags": ["x"]}},
         {"image": {"repoURL": "ghcr.io/a/b", "allowTags": "^1"}},
     )
     assert [path for path, _ in found] == [
-        "spec.subscriptions[0].git.repoURL",
+        "spec.subscriptions[0].git.allowTags",
         "spec.subscriptions[1].git.ignoreTags",
-        "spec.subscriptions[1].git.repoURL",
         "spec.subscriptions[2].image.allowTags",
     ]
     assert all(sentence for _, sentence in found)
