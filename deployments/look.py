@@ -1,6 +1,7 @@
 """Looking things up in the ledger, by kind, as Kargo-shaped objects and as rows of a table."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from blocks.ledger.ledger import Ledger
@@ -24,10 +25,11 @@ def _definitions(kind: str) -> Look:
 
 async def _warehouses(ledger: Ledger, project: str, name: str, _stage: str, limit: int) -> list[Json]:
     statuses = await ledger.warehouses.statuses(project)
-    found = await ledger.definitions.list("Warehouse", project, limit)
-    return [
-        shapes.warehouse(each, statuses.get((each.project, each.name))) for each in found if name in ("", each.name)
-    ]
+    listed = await ledger.definitions.list("Warehouse", project, limit)
+    found = {(each.project, each.name): each for each in listed if name in ("", each.name)}
+    looked_at = await ledger.warehouses.looked_at(found, datetime.now(UTC))
+    budgets = await ledger.budgets.list()
+    return [shapes.warehouse(each, statuses.get(key), looked_at.get(key), budgets) for key, each in found.items()]
 
 
 async def _stages(ledger: Ledger, project: str, name: str, _stage: str, limit: int) -> list[Json]:
@@ -83,7 +85,7 @@ LOOK: dict[str, Look] = {
 PLAIN = ("NAME", "CREATED")
 COLUMNS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(LOOK, PLAIN),
-    "Warehouse": ("NAME", "HEALTHY", "LAST FREIGHT", "MESSAGE"),
+    "Warehouse": ("NAME", "READY", "LAST FREIGHT", "STATUS"),
     "Stage": ("NAME", "FREIGHT", "VERSIONS", "AUTO", "LAST PROMOTION"),
     "Freight": ("NAME", "ALIAS", "ORIGIN", "VERSIONS", "VERIFIED IN", "DISCOVERED"),
     "Promotion": ("NAME", "STAGE", "FREIGHT", "PHASE", "CREATED", "MESSAGE"),
@@ -97,13 +99,11 @@ def row(kind: str, shape: Json) -> tuple[str, ...]:
     name, created = metadata["name"], metadata.get("creationTimestamp") or ""
     match kind:
         case "Warehouse":
-            healthy: Json = next((each for each in status.get("conditions") or [] if each["type"] == "Healthy"), {})
-            return (
-                name,
-                healthy.get("status", "Unknown"),
-                status.get("lastFreightID", "")[:7],
-                healthy.get("message", ""),
-            )
+            conditions = {each["type"]: each for each in status.get("conditions") or []}
+            ready, criteria = (conditions.get(each, {}) for each in ("Ready", "FreightCreationCriteriaSatisfied"))
+            said = criteria if criteria.get("status") == "False" else ready
+            freight = status.get("lastFreightID", "")[:7]
+            return name, ready.get("status", "Unknown"), freight, said.get("message", "")
         case "Stage":
             items = ((status.get("freightHistory") or [{}])[0].get("items") or {}).values()
             last = (status.get("lastPromotion") or {}).get("status") or {}

@@ -150,7 +150,9 @@ async def _static(client: PrefectClient, pool: str, entry: dict[str, Any]) -> UU
         known = await client.read_deployment_by_name(name)
     except ObjectNotFound:
         known = None
-    if known and known.entrypoint == entry["entrypoint"] and len(known.schedules) == len(schedules):
+    schema = parameter_schema(flow).model_dump_for_openapi()
+    same = known and (known.entrypoint, known.parameter_openapi_schema) == (entry["entrypoint"], schema)
+    if known and same and len(known.schedules) == len(schedules):
         return known.id
     return await client.create_deployment(
         flow_id=await client.create_flow(flow),
@@ -161,7 +163,7 @@ async def _static(client: PrefectClient, pool: str, entry: dict[str, Any]) -> UU
         work_queue_name="default",
         tags=entry["tags"],
         schedules=schedules,
-        parameter_openapi_schema=parameter_schema(flow).model_dump_for_openapi(),
+        parameter_openapi_schema=schema,
         enforce_parameter_schema=True,
     )
 

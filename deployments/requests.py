@@ -1,7 +1,6 @@
-"""What people ask for on the command line or from Python: promote, refresh, approve, verify, abort."""
+"""What people ask for on the command line or from Python: promote, approve, verify, abort."""
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -13,13 +12,13 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Cancelling
 from ulid import ULID
 
-from blocks.errors import Invalid, NotFound, Refused, Unreachable
-from blocks.ledger.records import Phase, PromotionRecord, WarehouseStatus
+from blocks.errors import Invalid, NotFound, Refused
+from blocks.ledger.records import Phase, PromotionRecord
 from flows.promotion.admission import Declined, Wish, admit, check_wish
 from flows.publish import tell
 from flows.stage.graph import downstream
 from flows.stage.pipeline import read_pipeline
-from flows.start import start_discovery, start_promotion, start_verification_of
+from flows.start import start_promotion, start_verification_of
 from flows.world import World
 
 POLL = 0.5
@@ -69,32 +68,6 @@ async def wait_for_promotion(
         if record.phase.terminal:
             return record
         await asyncio.sleep(POLL)
-
-
-async def ask_refresh(here: World, project: str, warehouse: str) -> str:
-    """Ask for a look at a Warehouse now. Returns the token under which it will be handled."""
-    known = await here.ledger.definitions.list("Warehouse", project)
-    if warehouse not in {each.name for each in known}:
-        names = ", ".join(sorted(each.name for each in known)) or "none"
-        raise NotFound(f"project {project!r} has no Warehouse {warehouse!r}; it has: {names}")
-    token = str(ULID())
-    await here.ledger.warehouses.request_refresh(project, warehouse, token, datetime.now(UTC))
-    async with get_client() as client:
-        await start_discovery(client, project, warehouse, token)
-    return token
-
-
-async def wait_for_refresh(
-    here: World, project: str, warehouse: str, token: str, seconds: float = 300.0
-) -> WarehouseStatus:
-    """Wait until a refresh was handled. Raises Unreachable when nobody does within `seconds`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        status = await here.ledger.warehouses.status(project, warehouse)
-        if status.refresh_handled == token:
-            return status
-        await asyncio.sleep(POLL)
-    raise Unreachable(f"nobody looked at Warehouse {warehouse!r} within {seconds:g} s: is a worker running?")
 
 
 async def ask_verification(here: World, project: str, stage: str, actor: str) -> str:

@@ -1,6 +1,7 @@
 """What is in the ledger as Kargo's objects: `metadata`, `spec`, `status` with Kargo's field names."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,8 +15,11 @@ from blocks.ledger.records import (
     VerificationRecord,
     WarehouseStatus,
 )
+from blocks.records import BudgetState
 from flows.duration import format_duration
 from flows.stage.outlook import Outlook
+from flows.warehouse.budgets import asked_by
+from flows.warehouse.conditions import reconciling
 
 Json = dict[str, Any]
 KARGO = "kargo.akuity.io/v1alpha1"
@@ -30,21 +34,48 @@ def definition(record: Definition, status: Json | None = None) -> Json:
     return {**manifest, "metadata": metadata, **({"status": status} if status is not None else {})}
 
 
-def warehouse(record: Definition, status: WarehouseStatus | None) -> Json:
-    """A Warehouse with what discovery last saw."""
-    if status is None:
-        return definition(record, {})
+def warehouse(
+    record: Definition,
+    status: WarehouseStatus | None,
+    looked_at: datetime | None = None,
+    budgets: Sequence[BudgetState] = (),
+) -> Json:
+    """A Warehouse with what discovery last saw; `looked_at` is since when it is being looked at again, if it is.
+
+    `status.drayage` is not Kargo's: of the `budgets` those this Warehouse asks.
+    """
+    status = status or WarehouseStatus(record.project, record.name)
+    if looked_at:
+        status = reconciling(status, record.generation, len(record.spec.get("subscriptions") or []), looked_at)
+    asked = [_budget(each) for each in asked_by(status, budgets)]
     return definition(
         record,
         _filled(
             {
-                "conditions": status.conditions,
+                "conditions": status.conditions or None,
                 "discoveredArtifacts": status.discovered or None,
                 "lastFreightID": status.last_freight,
                 "lastHandledRefresh": status.refresh_handled,
-                "observedGeneration": status.observed_generation,
+                "observedGeneration": status.observed_generation or None,
+                "drayage": {"budgets": asked} if asked else None,
             }
         ),
+    )
+
+
+def _budget(state: BudgetState) -> Json:
+    return _filled(
+        {
+            "kind": state.kind,
+            "host": state.host,
+            "credential": state.credential,
+            "limit": state.limit,
+            "remaining": state.remaining,
+            "resetsAt": _time(state.resets_at),
+            "waiting": state.waiting,
+            "backingOffUntil": _time(state.backing_off_until),
+            "seenAt": _time(state.seen_at),
+        }
     )
 
 

@@ -4,21 +4,21 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from prefect.logging import get_run_logger
 
 from blocks.budget import asking_for
 from blocks.errors import DrayageError
 from blocks.ledger.records import Definition, FreightRecord, WarehouseStatus
-from flows.announce import event
+from flows.announce import freight_created
 from flows.freight.alias import suggest
 from flows.freight.describe import one_line
 from flows.lease import Renew, held
 from flows.publish import try_post
 from flows.warehouse.asking import Sources
+from flows.warehouse.budgets import asking
 from flows.warehouse.discovery import Found, Seen, discover_warehouse, record_found
 from flows.warehouse.occasion import Occasion, occasion
 from flows.warehouse.remedy import internal_error, traced
@@ -87,8 +87,9 @@ async def _look(looking: Looking, definition: Definition, where: str) -> Look | 
             why = looking.occasion(*seen, now) if seen else None
             if seen is None or why is None:
                 break
-            with asking_for(where):
-                found = await discover_warehouse(*seen, _sources(looking.here, definition.project), now, why)
+            with asking_for(where) as asked:
+                found = await discover_warehouse(*seen, sources_of(looking.here, definition.project), now, why)
+            found = replace(found, status=asking(found.status, seen[1], asked))
             if not await _still(looking.here, seen[0]):
                 continue
             fresh = await record_found(looking.here.ledger, found, suggest(random.SystemRandom()), now)
@@ -97,9 +98,18 @@ async def _look(looking: Looking, definition: Definition, where: str) -> Look | 
     return look
 
 
-def _sources(here: World, project: str) -> Sources:
-    credentials = here.credentials(project)
-    return Sources(here.registry, here.git, here.ledger.cache, credentials, here.charts, here.web)
+def sources_of(here: World, project: str) -> Sources:
+    """The ways outside for what a project's Warehouses watch."""
+    return Sources(
+        registry=here.registry,
+        git=here.git,
+        cache=here.ledger.cache,
+        credentials=here.credentials(project),
+        charts=here.charts,
+        web=here.web,
+        index=here.ledger.index,
+        confirm_after=timedelta(seconds=here.settings.confirm_tags_seconds),
+    )
 
 
 async def _still(here: World, definition: Definition) -> bool:
@@ -111,7 +121,7 @@ async def _still(here: World, definition: Definition) -> bool:
 async def _tell(where: str, fresh: FreightRecord | None, now: datetime) -> None:
     if fresh:
         get_run_logger().info("%s: new Freight %s (%s)", where, fresh.alias, one_line(fresh.content))
-        await try_post([_created(fresh, now)])
+        await try_post([freight_created(fresh, now)])
 
 
 @asynccontextmanager
@@ -157,10 +167,3 @@ def _problem(where: str, found: Found) -> str:
 
 def _log_fault(where: str, fault: Exception) -> None:
     get_run_logger().warning("%s: a fault of Drayage itself, without its message:\n%s", where, traced(fault))
-
-
-def _created(freight: FreightRecord, now: datetime) -> dict[str, Any]:
-    payload = {"freight": freight.name, "alias": freight.alias, "versions": one_line(freight.content)}
-    resource = f"drayage.freight.{freight.project}.{freight.name}"
-    key = f"{freight.project}/{freight.name}"
-    return event("freight.created", resource, payload, key=key, project=freight.project, at=now)

@@ -69,10 +69,11 @@ async def start_verification_of(client: PrefectClient, project: str, stage: str,
     return await _start(client, "verify/verify", parameters, f"reverify/{uuid4()}", tags)
 
 
-async def start_discovery(client: PrefectClient, project: str, warehouse: str, key: str) -> FlowRun:
-    """Start a look at one Warehouse."""
-    parameters = {"project": project, "warehouse": warehouse}
-    return await _start(client, "discover/discover", parameters, f"discover/{key}", [f"project:{project}"])
+async def start_refresh(client: PrefectClient, token: str, project: str = "", warehouse: str = "") -> FlowRun:
+    """Start the look that a refresh in the ledger asks for, at one Warehouse or at all that were asked for."""
+    parameters = {"project": project, "warehouse": warehouse, "refresh": token}
+    tags = [f"project:{project}"] if project else []
+    return await _start(client, "discover/discover", parameters, f"refresh/{project}/{warehouse}/{token}", tags)
 
 
 async def _start(

@@ -18,7 +18,8 @@ import pytest
 
 from blocks.ledger.records import Phase
 from deployments.machine import Machine
-from deployments.requests import ask_promotion, ask_refresh, wait_for_refresh
+from deployments.refreshes import ask_refresh, wait_for_refresh
+from deployments.requests import ask_promotion
 from flows.promotion.admission import Wish
 from tests.servers.guestbook import PASSWORD, TOKEN, USER, Guestbook, opened_guestbook
 

@@ -68,14 +68,19 @@ class Mirrors:
         timeout: float = FETCH_TIMEOUT,
         max_bytes: int = MAX_BYTES,
         budgets: Budgets | None = None,
+        memory: float = MEMORY,
     ) -> None:
-        """Use `root`, made when missing. `timeout` bounds one download and the wait for another writer, in seconds."""
+        """Use `root`, made when missing. `timeout` bounds one download and the wait for another writer, in seconds.
+
+        What a remote said is good for `memory` seconds to those who do not ask for a fresh look.
+        """
         self.root = root
         self._allow_file = allow_file
         self._allow_plain_http_credentials = allow_plain_http_credentials
         self._timeout = timeout
         self._max_bytes = max_bytes
         self._budgets = budgets
+        self._memory = memory
         self._refs: Shared[Refs] = Shared()
         self._downloads: Shared[bool] = Shared()
         self._recent = Recent()
@@ -108,7 +113,7 @@ class Mirrors:
         without the contents of files, and makes one where there is none.
         """
         opened = self.access(url, credentials, insecure)
-        refs = await self._known_refs(opened, 0.0 if fresh else MEMORY)
+        refs = await self._known_refs(opened, 0.0 if fresh else self._memory)
         read = partial(self._read_view, opened, refs, blobless)
         return View(opened.url, refs, str(self._mirror(opened)), self._recent, read)
 

@@ -1,39 +1,52 @@
 """Discovering one Warehouse: what its subscriptions find now, and what that means for its status."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pydantic import ValidationError
 
-from blocks.errors import DrayageError, Unreachable
+from blocks.errors import DrayageError
 from blocks.ledger.ledger import Ledger
 from blocks.ledger.records import Definition, FreightRecord, WarehouseStatus
-from flows.duration import parse_duration
-from flows.freight.assemble import Incomplete, assemble
+from flows.freight.assemble import Incomplete, assemble, entry_of, field_of
 from flows.freight.criteria import criteria_satisfied
 from flows.freight.identity import Content, freight_name
-from flows.warehouse.asking import Asking, Json, Sources
-from flows.warehouse.conditions import healthy, ready, unhealthy
-from flows.warehouse.model import Subscription, WarehouseSpec
+from flows.warehouse.ask import Answer, ask_all
+from flows.warehouse.asking import Json, Sources
+from flows.warehouse.conditions import Condition, created, criteria, dated, ill, well
+from flows.warehouse.discover_image import rfc3339
+from flows.warehouse.model import WarehouseSpec
+from flows.warehouse.occasion import WHOLE, Occasion
 from flows.warehouse.remedy import internal_error, sentence
-from flows.warehouse.subscriptions import kind_of
 
 Seen = tuple[Definition, WarehouseStatus]
 """A Warehouse, and what discovery last saw of it."""
 
-UNHEALTHY_RETRY = timedelta(seconds=30)
-"""A Warehouse that failed is tried again after this long, or after its interval when that is shorter."""
+NOTHING_FOUND = {
+    "git": "NoCommitsDiscovered",
+    "image": "NoImageReferencesDiscovered",
+    "chart": "NoChartVersionsDiscovered",
+}
+"""Kargo's reasons for a subscription that found nothing."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What one discovery brought: the status, the Freight, if any, and what went wrong in Drayage itself, if so."""
+    """What one discovery brought: the status, still with its old conditions, the new ones, and the Freight, if any.
+
+    `fault` is what went wrong in Drayage itself, if so.
+    """
 
     status: WarehouseStatus
+    conditions: tuple[Condition, ...]
     freight: FreightRecord | None = None
     fault: Exception | None = None
+
+    @property
+    def problem(self) -> str:
+        """Why the Warehouse is not well; empty when it is."""
+        return next((each.message for each in self.conditions if (each.type, each.status) == ("Healthy", "False")), "")
 
 
 def unseen(definition: Definition) -> WarehouseStatus:
@@ -41,48 +54,37 @@ def unseen(definition: Definition) -> WarehouseStatus:
     return WarehouseStatus(definition.project, definition.name)
 
 
-def due(definition: Definition, status: WarehouseStatus, now: datetime) -> bool:
-    """Whether a Warehouse is to be looked at: never was, was changed or asked for, or its interval has passed."""
-    if status.discovered_at is None or status.observed_generation != definition.generation:
-        return True
-    if status.refresh_requested != status.refresh_handled:
-        return True
-    interval = _interval(definition)
-    wait = interval if healthy(status) else min(interval, UNHEALTHY_RETRY)
-    return now - status.discovered_at >= wait
+async def discover_warehouse(
+    definition: Definition,
+    status: WarehouseStatus,
+    sources: Sources,
+    now: datetime,
+    occasion: Occasion = WHOLE,
+) -> Found:
+    """Ask all subscriptions that the occasion is about, and put together the Warehouse's new status and its Freight.
 
-
-def _interval(definition: Definition) -> timedelta:
-    """A manifest that cannot be read must not keep others from being looked at; its own look will say so."""
-    try:
-        return parse_duration(WarehouseSpec.model_validate(definition.spec).interval)
-    except ValidationError:
-        return UNHEALTHY_RETRY
-
-
-async def discover_warehouse(definition: Definition, status: WarehouseStatus, sources: Sources, now: datetime) -> Found:
-    """Ask all subscriptions at once and put together the Warehouse's new status, and its Freight.
-
-    An error of one subscription makes the Warehouse unhealthy with that sentence and keeps what was found before.
-    Nothing but a cancellation is raised: a fault of our own, too, is this Warehouse's alone.
+    An error of one subscription makes the Warehouse unhealthy with that sentence. What that one found before is
+    kept, what the others find now is taken in, and no Freight is made of old and new together. Nothing but a
+    cancellation is raised: a fault of our own, too, is this Warehouse's alone.
     """
-    asked = replace(
+    before = status.discovered if status.observed_generation == definition.generation else {}
+    looked = replace(
         status,
         observed_generation=definition.generation,
-        discovered_at=now,
+        discovered_at=now if occasion.whole else status.discovered_at,
         refresh_handled=status.refresh_requested,
     )
     try:
         spec = WarehouseSpec.model_validate(definition.spec)
-        discovered, failures = await _discover(spec, sources, now)
-        if failures:
-            said = "; ".join(dict.fromkeys(map(sentence, failures)))
-            return Found(unhealthy(asked, "DiscoveryFailed", said, now))
-        return _judged(definition, spec, replace(asked, discovered=discovered), now)
+        answers = await ask_all(spec, before, occasion, sources, now)
+        failures = [each for each in answers if isinstance(each, Exception)]
+        at = before.get("discoveredAt") if failures or not occasion.whole else rfc3339(now)
+        looked = replace(looked, discovered=_discovered(spec, before, answers, at))
+        return _failed(spec, looked, failures) if failures else _judged(definition, spec, looked, now)
     except ValidationError as error:
-        return Found(unhealthy(asked, "InvalidManifest", _unreadable(error), now))
+        return Found(looked, ill("InvalidManifest", _unreadable(error)))
     except Exception as error:
-        return Found(unhealthy(asked, "InternalError", internal_error(error), now), fault=error)
+        return Found(looked, ill("InternalError", internal_error(error)), fault=error)
 
 
 def _unreadable(error: ValidationError) -> str:
@@ -92,57 +94,46 @@ def _unreadable(error: ValidationError) -> str:
     return f"the manifest cannot be read at spec.{place}: {first['msg']}; correct it and apply it again"
 
 
-async def _discover(spec: WarehouseSpec, sources: Sources, now: datetime) -> tuple[Json, Sequence[DrayageError]]:
-    """Ask all subscriptions. Returns what they found in Kargo's shape, and what failed."""
-    results = await asyncio.gather(
-        *(_in_time(each, sources, now) for each in spec.subscriptions), return_exceptions=True
-    )
-    discovered: Json = {"discoveredAt": now.isoformat()}
-    failures: list[DrayageError] = []
-    for result in results:
-        if isinstance(result, DrayageError):
-            failures.append(result)
-        elif isinstance(result, BaseException):
-            raise result
-        else:
-            kind, entry = result
-            discovered.setdefault(kind, []).append(entry)
-    return discovered, failures
+def _discovered(spec: WarehouseSpec, before: Json, answers: Sequence[Answer], at: str | None) -> Json:
+    """Put answers in Kargo's shape; `discoveredAt` is when all were last found together."""
+    discovered: Json = {"discoveredAt": at} if at else {}
+    for subscription, answer in zip(spec.subscriptions, answers, strict=True):
+        if entry := entry_of(subscription, before) if isinstance(answer, Exception) else answer:
+            discovered.setdefault(field_of(subscription), []).append(entry)
+    return discovered
 
 
-async def _in_time(subscription: Subscription, sources: Sources, now: datetime) -> tuple[str, Json]:
-    seconds = sources.git_timeout if subscription.git else sources.timeout
-    try:
-        async with asyncio.timeout(seconds) as limit:
-            return await _subscription(subscription, sources, now)
-    except TimeoutError:
-        if not limit.expired():
-            raise
-        raise Unreachable(f"{subscription.place} was not read within {seconds:g} s") from None
+def _failed(spec: WarehouseSpec, status: WarehouseStatus, failures: Sequence[Exception]) -> Found:
+    fault = next((each for each in failures if not isinstance(each, DrayageError)), None)
+    said = "; ".join(dict.fromkeys(map(_said, failures)))
+    if len(failures) < len(spec.subscriptions):
+        said += f"; no Freight is made until all {len(spec.subscriptions)} subscriptions can be read"
+    return Found(status, ill("InternalError" if fault else "DiscoveryFailed", said), fault=fault)
 
 
-async def _subscription(subscription: Subscription, sources: Sources, now: datetime) -> tuple[str, Json]:
-    kind = kind_of(subscription)
-    credentials = await sources.credentials(kind.cred_type, subscription.wanted.repo_url) if kind.cred_type else None
-    asking = Asking(sources, now, subscription.name, credentials)
-    return kind.field, await kind.discover(subscription.wanted, asking)
+def _said(failure: Exception) -> str:
+    return sentence(failure) if isinstance(failure, DrayageError) else internal_error(failure)
 
 
 def _judged(definition: Definition, spec: WarehouseSpec, status: WarehouseStatus, now: datetime) -> Found:
     """Decide what discovered artifacts mean: Freight, or why there is none."""
     content = assemble(spec, status.discovered)
     if isinstance(content, Incomplete):
-        return Found(unhealthy(status, "NothingDiscovered", f"{content.sentence}; check its filters", now))
+        reason = NOTHING_FOUND.get(content.kind, "NoArtifactsDiscovered")
+        return Found(status, ill(reason, f"{content.sentence}; check its filters"))
+    fine = well(len(spec.subscriptions))
     if spec.freight_creation_policy == "Manual":
-        return Found(ready(status, "Freight is made by hand (freightCreationPolicy Manual)", now))
+        return Found(status, fine)
+    satisfied = criteria(True)
     if spec.freight_creation_criteria:
         verdict = criteria_satisfied(spec.freight_creation_criteria.expression, status.discovered)
         if verdict.error:
-            return Found(unhealthy(status, "CriteriaFailed", verdict.sentence, now))
-        if not verdict.satisfied:
-            return Found(ready(status, verdict.sentence, now))
+            return Found(status, ill("CriteriaEvaluationFailed", verdict.sentence))
+        satisfied = criteria(verdict.satisfied, verdict.sentence)
+    if satisfied.status == "False":
+        return Found(status, (*fine, satisfied))
     freight = _freight(definition, content, now)
-    return Found(ready(replace(status, last_freight=freight.name), "", now), freight)
+    return Found(replace(status, last_freight=freight.name), (*fine, satisfied), freight)
 
 
 def _freight(definition: Definition, content: Content, now: datetime) -> FreightRecord:
@@ -159,9 +150,9 @@ def _freight(definition: Definition, content: Content, now: datetime) -> Freight
 
 async def record_found(ledger: Ledger, found: Found, aliases: Iterator[str], now: datetime) -> FreightRecord | None:
     """Write down what a discovery brought. Returns the Freight when it is new."""
-    fresh = None
+    conditions, fresh = found.conditions, None
     if found.freight:
-        recorded, created = await ledger.freight.record(found.freight, aliases, now)
-        fresh = recorded if created else None
-    await ledger.warehouses.record(found.status, now)
+        recorded, new = await ledger.freight.record(found.freight, aliases, now)
+        conditions, fresh = (*conditions, created(recorded.alias, new)), recorded if new else None
+    await ledger.warehouses.record(dated(found.status, conditions, now), now)
     return fresh

@@ -9,6 +9,7 @@ from blocks.ledger.records import Definition
 from deployments.sandbox.faults import Fault
 from deployments.sandbox.images import push_image
 from deployments.sandbox.server import Sandbox
+from flows.warehouse.conditions import condition
 from flows.world import World
 
 BUILT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -43,8 +44,8 @@ class Place:
 
     async def condition(self, name):
         """Status, reason and message of a Warehouse's condition Healthy."""
-        conditions = (await self.here.ledger.warehouses.status(self.project, name)).conditions
-        return next((each["status"], each["reason"], each["message"]) for each in conditions)
+        found = condition(await self.here.ledger.warehouses.status(self.project, name), "Healthy")
+        return found["status"], found["reason"], found["message"]
 
     async def freight(self):
         """Origins of all Freight."""

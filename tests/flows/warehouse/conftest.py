@@ -13,7 +13,7 @@ from tests.servers.registry import delete_image, docker_registry, push_image
 async def looker(tmp_path):
     """Looks at Warehouses with an empty ledger, empty mirrors and no credentials."""
     ledger, registry = await Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}"), quick_registry()
-    mirrors = Mirrors(tmp_path / "mirrors", allow_plain_http_credentials=True, timeout=3)
+    mirrors = Mirrors(tmp_path / "mirrors", allow_plain_http_credentials=True, timeout=3, memory=0.0)
     yield Looker(ledger, registry, mirrors)
     await registry.aclose()
     await ledger.close()

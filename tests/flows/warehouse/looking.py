@@ -10,8 +10,10 @@ from blocks.ledger.records import Definition
 from blocks.records import Credentials
 from flows.freight.alias import suggest
 from flows.warehouse.asking import Sources
+from flows.warehouse.conditions import condition
 from flows.warehouse.discovery import discover_warehouse, record_found
 from flows.warehouse.model import WarehouseSpec
+from flows.warehouse.occasion import WHOLE
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 AUTH = ("ana", "pa55word")
@@ -64,8 +66,8 @@ class Looker:
     credentials: dict = field(default_factory=dict)
     timeout: float = 30.0
 
-    async def look(self, definition, seconds=0.0):
-        """Look at a Warehouse `seconds` after the start. Returns the fresh Freight, if any."""
+    async def look(self, definition, seconds=0.0, why=WHOLE):
+        """Look at a Warehouse `seconds` after the start, for a reason. Returns the fresh Freight, if any."""
         now = START + timedelta(seconds=seconds)
         status = await self.status(definition)
         cache, seconds = self.ledger.cache, self.timeout
@@ -79,16 +81,18 @@ class Looker:
             index=self.ledger.index,
             timeout=seconds,
         )
-        found = await discover_warehouse(definition, status, sources, now)
+        found = await discover_warehouse(definition, status, sources, now, why)
         return await record_found(self.ledger, found, suggest(random.Random(1)), now)
 
     async def status(self, definition):
         """What was last seen of the Warehouse."""
         return await self.ledger.warehouses.status(definition.project, definition.name)
 
-    async def condition(self, definition):
-        """Status, reason and message of its condition Healthy."""
-        (found,) = [each for each in (await self.status(definition)).conditions if each["type"] == "Healthy"]
+    async def condition(self, definition, kind="Healthy"):
+        """Status, reason and message of a condition; nothing when there is none."""
+        found = condition(await self.status(definition), kind)
+        if not found:
+            return None
         return found["status"], found["reason"], found["message"]
 
     async def freight(self):

@@ -6,8 +6,8 @@ import pytest
 
 from blocks.ledger.records import WarehouseStatus
 from blocks.records import Credentials
-from flows.warehouse.conditions import ready, unhealthy
-from flows.warehouse.discovery import due
+from flows.warehouse.conditions import dated, ill, well
+from flows.warehouse.schedule import due, pending
 from tests.flows.warehouse.looking import ANA, AUTH, START, git, image, tags, warehouse
 from tests.servers.registry import push_image
 
@@ -19,7 +19,7 @@ async def test_nothing_passes_the_filters(repo, looker):
     repo("3.0.0")
     await looker.look(warehouse(image(repo.url)))
     status, reason, message = await looker.condition(warehouse(image(repo.url)))
-    assert (status, reason) == ("False", "NothingDiscovered")
+    assert (status, reason) == ("False", "NoImageReferencesDiscovered")
     assert f"images of {repo.url} found nothing, so there is no Freight" in message
     repo("1.0.0", labels={"v": "1"})
     assert tags(await looker.look(warehouse(image(repo.url)), 30)) == ["1.0.0"]
@@ -43,7 +43,7 @@ async def test_an_emptied_image_repository(repo, looker):
     await looker.look(definition)
     repo.delete(digest)
     assert await looker.look(definition, 300) is None
-    assert (await looker.condition(definition))[:2] == ("False", "NothingDiscovered")
+    assert (await looker.condition(definition))[:2] == ("False", "NoImageReferencesDiscovered")
     assert len(await looker.freight()) == 1
 
 
@@ -88,22 +88,25 @@ async def test_wrong_password(repo, config, looker, kind, credentials, says):
 
 
 SEEN = WarehouseStatus("acme", "main", observed_generation=1, discovered_at=START)
-WELL, ILL = ready(SEEN, "", START), unhealthy(SEEN, "DiscoveryFailed", "no", START)
+WELL = dated(SEEN, well(1), START)
+ILL = dated(SEEN, ill("DiscoveryFailed", "no"), START)
+EMPTY = dated(SEEN, ill("NoCommitsDiscovered", "none"), START)
 
 
 @pytest.mark.parametrize(
     ("status", "generation", "seconds", "expected"),
     [
         pytest.param(WarehouseStatus("acme", "main"), 1, 0, True, id="never-seen"),
-        pytest.param(WELL, 1, 299, False, id="before-its-interval"),
+        pytest.param(WELL, 1, 224, False, id="before-its-interval"),
         pytest.param(WELL, 1, 300, True, id="after-its-interval"),
         pytest.param(WELL, 2, 1, True, id="definition-changed"),
         pytest.param(ILL, 1, 29, False, id="unhealthy-just-now"),
         pytest.param(ILL, 1, 30, True, id="unhealthy-for-a-while"),
+        pytest.param(EMPTY, 1, 224, False, id="nothing-there-before-its-interval"),
     ],
 )
 def test_due(status, generation, seconds, expected):
-    """A Warehouse is due when never seen, changed, or its time has come, sooner when it is not well."""
+    """A Warehouse is due when never seen, changed, or its time has come, sooner when it could not be read."""
     definition = warehouse(image("ghcr.io/acme/app"), generation=generation)
     assert due(definition, status, START + timedelta(seconds=seconds)) is expected
 
@@ -113,13 +116,13 @@ async def test_a_refresh_is_handled_once(repo, looker):
     definition = warehouse(image(repo.url))
     repo("1.0.0")
     await looker.look(definition)
-    assert not due(definition, await looker.status(definition), START)
-    await looker.ledger.warehouses.request_refresh("acme", "main", "token-1", START)
-    assert due(definition, await looker.status(definition), START)
+    assert not pending(await looker.status(definition))
+    token = await looker.ledger.warehouses.request_refresh([("acme", "main")], None, START)
+    assert pending(await looker.status(definition))
     await looker.look(definition, 1)
     status = await looker.status(definition)
-    assert status.refresh_handled == "token-1"
-    assert not due(definition, status, START + timedelta(seconds=1))
+    assert status.refresh_handled == token
+    assert not pending(status)
 
 
 async def test_a_changed_definition_is_seen(repo, looker):

@@ -10,7 +10,7 @@ from blocks.records import Credentials
 from deployments.sandbox.faults import Fault
 from deployments.sandbox.images import push_image
 from deployments.sandbox.server import Sandbox
-from flows.warehouse.discovery import UNHEALTHY_RETRY, due
+from flows.warehouse.schedule import UNHEALTHY_RETRY, due
 from tests.flows.warehouse.looking import START, git, image, warehouse
 
 USER, PASSWORD = "ana", "planted-password-7f3a"
