@@ -1,7 +1,6 @@
 """Carrying a Promotion out: its steps as Prefect task runs, every transition in the ledger first."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,17 +14,15 @@ from prefect.states import Cancelled, Completed, Failed
 from blocks.errors import Conflict
 from blocks.ledger.records import Phase, PromotionRecord, StepRun, StepStatus
 from flows.current_run import CurrentRun, come_back, leave_quietly
-from flows.data import read_data
-from flows.freight.functions import freight_functions
 from flows.lease import held
 from flows.promotion.attempt import attempt
 from flows.promotion.engine import Away, Outcome, run_steps
-from flows.promotion.environment import Scope, data_functions, promotion_context
 from flows.promotion.restore import restore
 from flows.promotion.result import HEALTH_CHECKS
-from flows.promotion.workplace import Surroundings, Workplace, trailers
+from flows.promotion.workplace import Workplace
 from flows.publish import publish_stage, tell
 from flows.stop import stop_reason
+from flows.surroundings import read_scope, read_surroundings
 from flows.world import World
 
 Json = dict[str, Any]
@@ -71,8 +68,8 @@ async def carry_out(here: World, record: PromotionRecord, run: CurrentRun) -> Pr
 
 async def _run(here: World, record: PromotionRecord, run: CurrentRun, workplace: Workplace) -> Outcome:
     """Prepare the working directory and run what is left of the steps."""
-    surroundings = await _surroundings(here, record, workplace)
-    scope = await _scope(here, record, surroundings)
+    surroundings = await read_surroundings(here, record, workplace)
+    scope = await read_scope(here, record, surroundings)
     known = await here.ledger.promotions.steps(record.project, record.name)
     finished = [each.alias for each in known if each.finished_at]
     if not workplace.usable(finished):
@@ -131,37 +128,6 @@ async def _step(work: Callable[[], Awaitable[StepRun | Away]]) -> State[Any]:
     if step.status in (StepStatus.SUCCEEDED, StepStatus.SKIPPED):
         return Completed(name="Skipped" if step.status is StepStatus.SKIPPED else "Completed", message=step.message)
     return Failed(name=step.status.value, message=step.message)
-
-
-async def _surroundings(here: World, record: PromotionRecord, workplace: Workplace) -> Surroundings:
-    freight = await here.ledger.freight.many(record.project, list(record.collection.values()))
-    collection = {origin: freight[name] for origin, name in record.collection.items() if name in freight}
-    return Surroundings(
-        record=record,
-        freight=collection,
-        requested=list(record.collection),
-        directory=workplace.directory,
-        credentials=here.credentials(record.project),
-        git=here.git,
-        argocd=lambda: here.argocd(record.project),
-        trailers=trailers(record, collection[record.origin].alias),
-    )
-
-
-async def _scope(here: World, record: PromotionRecord, surroundings: Surroundings) -> Scope:
-    data = await read_data(here, record.project, json.dumps([record.steps, record.vars]))
-    artifacts = {kind: surroundings.artifacts(kind) for kind in ("commits", "images", "charts", "artifacts")}
-    context = promotion_context(
-        project=record.project,
-        stage=record.stage,
-        promotion=record.name,
-        freight=record.freight,
-        alias=surroundings.freight[record.origin].alias,
-        origin=record.origin,
-        actor=record.actor,
-    )
-    functions = freight_functions(**artifacts) | data_functions(data)
-    return Scope(context, record.vars, functions, data.secret_texts)
 
 
 async def _interrupted(here: World, record: PromotionRecord, run: CurrentRun, workplace: Workplace) -> None:

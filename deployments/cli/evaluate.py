@@ -10,19 +10,50 @@ from blocks.errors import DrayageError, Invalid
 from deployments.fail import fail
 
 Environment = Annotated[Path | None, typer.Option("--env", help="JSON file with the variables.")]
+InProject = Annotated[str, typer.Option("--project", "-p", help="Project of --stage.", envvar="DRAYAGE_PROJECT")]
+InStage = Annotated[str, typer.Option("--stage", help="See what a promotion to this Stage would see.")]
+OfFreight = Annotated[str, typer.Option("--freight", help="The Freight it would bring; else the candidate.")]
 
 
 def evaluate(
     expression: Annotated[str, typer.Argument(help="An expression, or a template with ${{ }}.")],
     env: Environment = None,
+    project: InProject = "",
+    stage: InStage = "",
+    freight: OfFreight = "",
 ) -> None:
     """Show the value and the type of an expression, or of a template as steps see it."""
+    if (stage and not project) or (freight and not stage):
+        raise typer.BadParameter("--freight goes with --stage, and --stage with --project")
     try:
-        value = _value(expression, _variables(env) if env else {})
+        given = _variables(env) if env else {}
+        shown = _in_stage(expression, given, project, stage, freight) if stage else _in_words(_value(expression, given))
     except DrayageError as error:
         fail(str(error))
-    print(_shown(value))
-    print(f"type: {_type(value)}")
+    print(shown)
+
+
+def _in_stage(expression: str, given: dict[str, Any], project: str, stage: str, freight: str) -> str:
+    """Evaluate over a Stage and a Freight; what is secret there is not shown."""
+    from datetime import UTC, datetime
+
+    from deployments.command import run_command
+    from flows.current_run import operating_user
+    from flows.draft import draft, draft_scope, variables_of
+    from flows.promotion.admission import Wish
+    from flows.redaction import redacted
+    from flows.world import World
+
+    async def work(here: World) -> str:
+        record = await draft(here, Wish(project, stage, operating_user(), freight), datetime.now(UTC))
+        scope = await draft_scope(here, record, expression)
+        return redacted(_in_words(_value(expression, variables_of(scope) | given)), scope.secrets)
+
+    return run_command(work)
+
+
+def _in_words(value: Any) -> str:
+    return f"{_shown(value)}\ntype: {_type(value)}"
 
 
 def _value(expression: str, variables: dict[str, Any]) -> Any:

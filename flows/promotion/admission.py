@@ -50,7 +50,7 @@ async def admit(ledger: Ledger, wish: Wish, now: datetime, ulid: str) -> Promoti
     if wish.automatic and (sentence := _unwanted(outlook, stage, freight, now)):
         return Declined(sentence)
     _check_available(outlook, stage, freight, await _standing(ledger, outlook, freight), now)
-    record = await ledger.promotions.create(await _frozen(ledger, outlook, stage, freight, wish, now, ulid))
+    record = await ledger.promotions.create(await frozen(ledger, outlook, stage, freight, wish, now, ulid))
     if wish.automatic and record.flow_run_id != wish.flow_run_id:
         return Declined(f"{freight.alias} is already on its way to {stage.name!r} (Promotion {record.name})")
     return record
@@ -121,7 +121,7 @@ def _check_available(
         raise Refused(f"{verdict.sentence}; approve it for {stage.name!r} to promote it all the same")
 
 
-async def _frozen(
+async def frozen(
     ledger: Ledger,
     outlook: Outlook,
     stage: StageDefinition,

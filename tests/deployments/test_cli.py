@@ -29,7 +29,11 @@ from tests.servers.terminal import done, drayage
         pytest.param("get stages --colour", "No such option", id="unknown-option"),
         pytest.param("apply", "Missing option", id="apply-nothing"),
         pytest.param("delete stage x", "give --project", id="delete-from-nowhere"),
-        pytest.param("delete freight x -p y", "recorded by Drayage", id="delete-a-record"),
+        pytest.param("delete promotion x -p y", "recorded by Drayage", id="delete-a-record"),
+        pytest.param("delete freight x", "give --project", id="delete-freight-from-nowhere"),
+        pytest.param("create freight -p x", "give --warehouse or --from", id="create-from-nothing"),
+        pytest.param("update freight -p x --new-alias a", "exactly one of --name and --old-alias", id="rename-nothing"),
+        pytest.param("update freight -p x --name a", "Missing option '--new-alias'", id="rename-to-nothing"),
         pytest.param("promote -p x --freight f", "exactly one of --stage and --downstream-from", id="to-nowhere"),
         pytest.param("promote -p x --stage a --downstream-from b --freight f", "exactly one of", id="to-two-places"),
         pytest.param("promote -p x --stage a", "exactly one of --freight, --freight-alias", id="promote-nothing"),
@@ -265,3 +269,16 @@ async def test_evaluate_is_quick(tmp_path: Path):
     assert ended.out == '"A"\ntype: string\n'
     assert time.monotonic() - began < 20
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_evaluate_in_a_stage(small: Small):
+    """Expressions see the Stage, the Freight it would take and its variables; gates do not matter."""
+    small.write(stage("test"), stage("prod", upstream="test"), base=MANUAL)
+    await small.apply()
+    freight = await small.freight("1.0.0")
+    options = ("-p", small.project, "--stage", "prod", "--freight", freight.alias)
+    template = "${{ ctx.stage }}/${{ ctx.targetFreight.alias }}/${{ warehouse('images').Name }}"
+    assert (await done("evaluate", template, *options)).out == f'"prod/{freight.alias}/images"\ntype: string\n'
+    nowhere = await drayage("evaluate", "1", "-p", small.project, "--stage", "nowhere")
+    assert (nowhere.code, "nowhere" in nowhere.err) == (1, True)
+    assert (await drayage("evaluate", "1", "--freight", "x")).code == 2

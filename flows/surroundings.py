@@ -1,0 +1,43 @@
+"""What a Promotion's steps and expressions see: read once from ledger and Prefect, for real runs and for trials."""
+
+import json
+
+from blocks.ledger.records import PromotionRecord
+from flows.data import read_data
+from flows.freight.functions import freight_functions
+from flows.promotion.environment import Scope, data_functions, promotion_context
+from flows.promotion.workplace import Surroundings, Workplace, trailers
+from flows.world import World
+
+
+async def read_surroundings(here: World, record: PromotionRecord, workplace: Workplace) -> Surroundings:
+    """Gather what steps are given."""
+    freight = await here.ledger.freight.many(record.project, list(record.collection.values()))
+    collection = {origin: freight[name] for origin, name in record.collection.items() if name in freight}
+    return Surroundings(
+        record=record,
+        freight=collection,
+        requested=list(record.collection),
+        directory=workplace.directory,
+        credentials=here.credentials(record.project),
+        git=here.git,
+        argocd=lambda: here.argocd(record.project),
+        trailers=trailers(record, collection[record.origin].alias),
+    )
+
+
+async def read_scope(here: World, record: PromotionRecord, surroundings: Surroundings, text: str = "") -> Scope:
+    """Gather what expressions see; `text` may name functions that the steps do not."""
+    data = await read_data(here, record.project, json.dumps([record.steps, record.vars, text]))
+    artifacts = {kind: surroundings.artifacts(kind) for kind in ("commits", "images", "charts", "artifacts")}
+    context = promotion_context(
+        project=record.project,
+        stage=record.stage,
+        promotion=record.name,
+        freight=record.freight,
+        alias=surroundings.freight[record.origin].alias,
+        origin=record.origin,
+        actor=record.actor,
+    )
+    functions = freight_functions(**artifacts) | data_functions(data)
+    return Scope(context, record.vars, functions, data.secret_texts)
