@@ -29,16 +29,16 @@ NORMALIZE = {"git": normalize_git, "image": normalize_image, "helm": normalize_c
 class CredentialsLookup:
     """Finds credentials for all projects, from secrets that are read once for all. Belongs to one event loop."""
 
-    def __init__(self, exchanger: Exchanger) -> None:
-        """Read nothing yet."""
-        self._exchanger = exchanger
+    def __init__(self, exchanger: Exchanger, seconds: float = SECRETS_SECONDS) -> None:
+        """Read nothing yet; what is read is used for so many seconds."""
+        self._exchanger, self._seconds = exchanger, seconds
         self._reading = asyncio.Lock()
         self._read_at, self._secrets = float("-inf"), list[SecretBlock]()
 
     async def secrets(self, project: str) -> list[SecretBlock]:
         """Read what the project may use, its own first, then the shared ones."""
         async with self._reading:
-            if monotonic() - self._read_at > SECRETS_SECONDS:
+            if monotonic() - self._read_at > self._seconds:
                 async with get_client() as client:
                     self._secrets = await read_secrets(client)
                 self._read_at = monotonic()

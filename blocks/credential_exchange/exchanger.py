@@ -1,5 +1,6 @@
 """One way from what a Secret holds, or what this machine is, to credentials that open a repository now."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable
@@ -8,9 +9,9 @@ from datetime import UTC, datetime
 from functools import partial
 
 from blocks.credential_exchange.ambient import cloud_for
-from blocks.credential_exchange.kinds import Kind, kind_of
+from blocks.credential_exchange.kinds import Kind, kind_of, unusable, wrong
 from blocks.credential_exchange.private_key import pem
-from blocks.credential_exchange.token_cache import TokenCache
+from blocks.credential_exchange.token_cache import MOST, TokenCache
 from blocks.credential_exchange.wanted import Site, Token, Values, Wanted
 from blocks.records import Credentials
 
@@ -25,6 +26,7 @@ class Exchanger:
     def __init__(self, site: Site, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         """Begin without tokens."""
         self._site, self._clock, self._cache = site, clock, TokenCache(clock)
+        self._judged: set[str] = set()
 
     async def open(self, wanted: Wanted, values: Values) -> Credentials | None:
         """Return what opens a repository, None when this kind of credentials opens no such repository (as in Kargo).
@@ -34,9 +36,9 @@ class Exchanger:
         kind = kind_of(wanted.name, wanted.cred_type, values)
         if not kind.opens(wanted.url):
             return None
-        if kind.exchange is None:
-            return _as_they_are(wanted.name, values)
-        return await self._exchanged(kind, wanted, {key: values[key] for key in kind.keys if values.get(key)})
+        given = {key: values[key] for key in kind.keys if values.get(key)}
+        await self._judge(wanted.name, kind, given)
+        return await self._exchanged(kind, wanted, given) if kind.exchange else _as_they_are(wanted.name, given)
 
     async def ambient(self, wanted: Wanted) -> Credentials | None:
         """Return what opens a cloud's registry for what this machine is; None elsewhere, or where not wanted."""
@@ -51,6 +53,18 @@ class Exchanger:
     def clear(self) -> None:
         """Forget all tokens."""
         self._cache.clear()
+        self._judged.clear()
+
+    async def _judge(self, name: str, kind: Kind, values: Values) -> None:
+        """Raise Invalid when a value is not what it is to be; what was found right once is not parsed again."""
+        key = _key(kind.title, "", values)
+        if key in self._judged:
+            return
+        if found := await asyncio.to_thread(wrong, kind, values):
+            raise unusable(name, found)
+        if len(self._judged) >= MOST:
+            self._judged.clear()
+        self._judged.add(key)
 
     async def _exchanged(self, kind: Kind, wanted: Wanted, values: Values) -> Credentials:
         assert kind.exchange is not None

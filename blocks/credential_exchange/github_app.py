@@ -4,6 +4,7 @@ Source: GitHub, Authenticating as a GitHub App installation; Kargo, Managing Sec
 those the installation was given.
 """
 
+import asyncio
 import json
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -99,7 +100,7 @@ async def exchange(wanted: Wanted, values: Values, site: Site, now: datetime) ->
         raise Invalid(f"credentials {wanted.name!r} are of a GitHub App, and {wanted.url!r} is no repository of GitHub")
     issuer = (values.get("githubAppClientID") or values["githubAppID"]).strip()
     headers = {
-        "authorization": f"Bearer {_signed(wanted, values, issuer, now)}",
+        "authorization": f"Bearer {await asyncio.to_thread(_signed, wanted, values, issuer, now)}",
         "accept": "application/vnd.github+json",
         "x-github-api-version": "2022-11-28",
     }

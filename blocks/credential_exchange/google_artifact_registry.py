@@ -3,6 +3,7 @@
 Source: Kargo, Managing Secrets; Google, OAuth 2.0 for service accounts and generateAccessToken.
 """
 
+import asyncio
 import base64
 import binascii
 import json
@@ -55,7 +56,7 @@ def key_info(text: str) -> dict[str, Any] | None:
 
 async def exchange(wanted: Wanted, values: Values, site: Site, now: datetime) -> Token:
     """Ask for an access token with a service account's key. Raises the leaves of `blocks.errors`."""
-    info = key_info(values["gcpServiceAccountKey"])
+    info = await asyncio.to_thread(key_info, values["gcpServiceAccountKey"])
     if info is None:
         raise Invalid(f"gcpServiceAccountKey of credentials {wanted.name!r} {WRONG_KEY}")
     if not site.may_send_to(info["token_uri"]):

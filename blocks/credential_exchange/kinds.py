@@ -119,30 +119,48 @@ KEYS = tuple(dict.fromkeys(key for kind in KINDS for key in kind.keys))
 
 
 def kind_of(name: str, cred_type: str, values: Values) -> Kind:
-    """Return the kind of credentials `name`. Raises Invalid with the first thing that is wrong with them."""
-    if found := problems(cred_type, values):
-        key, sentence = found[0]
-        raise Invalid(f"credentials {name!r} cannot be used: {key} {sentence}")
-    return next(kind for kind in KINDS if any(values.get(key) for key in kind.marks))
+    """Return the kind of credentials `name`. Raises Invalid when they are of no kind, of two, or lack a key."""
+    kind, found = _kind(cred_type, values)
+    if found or kind is None:
+        raise unusable(name, found)
+    return kind
+
+
+def unusable(name: str, found: Found) -> Invalid:
+    """Say that credentials cannot be used, and the first reason."""
+    key, sentence = found[0]
+    return Invalid(f"credentials {name!r} cannot be used: {key} {sentence}")
 
 
 def problems(cred_type: str, values: Values) -> Found:
     """Return everything that is wrong with the keys of one Secret; a key without a text counts as absent."""
+    kind, found = _kind(cred_type, values)
+    return [*found, *(wrong(kind, values) if kind else [])]
+
+
+def wrong(kind: Kind, values: Values) -> Found:
+    """Return which keys do not hold what they are to hold. It parses keys, which takes tens of milliseconds."""
+    checks = kind.checks or {}
+    return [(key, said) for key, (right, said) in checks.items() if values.get(key) and not right(values[key])]
+
+
+def _kind(cred_type: str, values: Values) -> tuple[Kind | None, Found]:
+    """Tell the kind, None where that cannot be, and what is missing or too much."""
     given = {key: text for key, text in values.items() if text}
     kinds = [kind for kind in KINDS if any(key in given for key in kind.marks)]
     if not kinds:
         known = "; ".join(f"{', '.join(kind.marks)} ({kind.title})" for kind in KINDS if cred_type in kind.cred_types)
-        return [("password", f"is missing, expected the keys of one kind of credentials, {known}, add them")]
+        return None, [("password", f"is missing, expected the keys of one kind of credentials, {known}, add them")]
     if len(kinds) > 1:
         titles = " and ".join(kind.title for kind in kinds)
-        return [(_first(kinds[1], given), f"makes this {titles}, expected one of them, remove the others")]
+        return None, [(_first(kinds[1], given), f"makes this {titles}, expected one of them, remove the others")]
     (kind,) = kinds
     if cred_type not in kind.cred_types:
         fitting = " or ".join(kind.cred_types)
-        return [
+        return None, [
             (_first(kind, given), f"belongs to {kind.title}, expected in credentials of type {fitting}, move it there")
         ]
-    return [*_missing(kind, given), *_wrong(kind, given)]
+    return kind, _missing(kind, given)
 
 
 def _first(kind: Kind, given: Values) -> str:
@@ -155,8 +173,3 @@ def _missing(kind: Kind, given: Values) -> Found:
         for group in kind.needs
         if not any(key in given for key in group)
     ]
-
-
-def _wrong(kind: Kind, given: Values) -> Found:
-    checks = kind.checks or {}
-    return [(key, sentence) for key, (right, sentence) in checks.items() if key in given and not right(given[key])]

@@ -2,11 +2,8 @@
 
 import asyncio
 import base64
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 
-import jwt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,59 +13,11 @@ from blocks.credential_exchange.github_app import api, may_open, repository
 from blocks.credential_exchange.wanted import Site, Wanted
 from blocks.errors import BadAnswer, DrayageError, Invalid, NotFound, RateLimited, Refused, Unauthorized, Unavailable
 from tests.blocks.credential_exchange.clock import Clock
+from tests.servers.github_app import GitHub
 from tests.servers.keys import rsa, rsa_pem
 from tests.servers.recording import recording
 
 APP = {"githubAppClientID": "Iv1.app", "githubAppInstallationID": "42", "githubAppPrivateKey": rsa_pem()}
-
-
-@dataclass
-class GitHub:
-    """What GitHub knows: the keys of its Apps, and which repositories an installation holds."""
-
-    clock: Clock
-    keys: dict = field(default_factory=lambda: {"Iv1.app": rsa(0), "7": rsa(0)})
-    installations: dict = field(default_factory=lambda: {"42": {"web", "config"}})
-    broken: tuple | None = None
-    issued: list = field(default_factory=list)
-
-    def answer(self, asked):
-        """Issue a token for who proves to be the App, for repositories of the installation."""
-        said = {"date": format_datetime(self.clock.now, usegmt=True)}
-        if self.broken:
-            return self.broken[0], said | self.broken[1], self.broken[2]
-        if not self._proven(asked.headers.get("authorization", "")):
-            return 401, said, {"message": "A JSON web token could not be decoded"}
-        *path, installation, last = asked.path.split("/")
-        if (path, last) != (["", "api", "v3", "app", "installations"], "access_tokens"):
-            return 404, said, {"message": "Not Found"}
-        if installation not in self.installations:
-            return 404, said, {"message": "Not Found"}
-        assert asked.method == "POST"
-        assert asked.headers["accept"] == "application/vnd.github+json"
-        assert asked.json.keys() == {"repositories"}, "permissions are those of the installation"
-        (name,) = asked.json["repositories"]
-        if name not in self.installations[installation]:
-            return 422, said, {"message": "There is at least one repository that does not exist"}
-        self.issued.append(name)
-        ends = (self.clock.now + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return 201, said, {"token": f"ghs_{len(self.issued)}", "expires_at": ends, "permissions": {"contents": "read"}}
-
-    def _proven(self, authorization):
-        scheme, _, token = authorization.partition(" ")
-        claim = jwt.decode(token, options={"verify_signature": False})
-        key = self.keys[claim["iss"]].public_key()
-        anytime = {"verify_exp": False, "verify_iat": False}
-        try:
-            claim = jwt.decode(token, key, algorithms=["RS256"], options=anytime)
-        except jwt.InvalidTokenError:
-            return False
-        now = self.clock.now.timestamp()
-        return (
-            scheme == "Bearer"
-            and claim["iat"] <= now < claim["exp"] <= now + 600
-            and claim["exp"] - claim["iat"] <= 600
-        )
 
 
 @pytest.fixture
@@ -80,7 +29,7 @@ def clock():
 @pytest.fixture
 def github(clock):
     """What GitHub knows."""
-    return GitHub(clock)
+    return GitHub(clock, {"Iv1.app": rsa(0), "7": rsa(0)})
 
 
 @pytest.fixture
@@ -104,9 +53,9 @@ def opened(server, clock):
 async def test_a_token_opens_one_repository(opened, github, server):
     """It is asked for with a signed claim and the repository's name, and kept for the next call."""
     first = await opened()
-    assert (first.name, first.username, first.password) == ("acme-app", "x-access-token", "ghs_1")
+    assert (first.name, first.username, first.password) == ("acme-app", "x-access-token", "ghs-token-1")
     assert await opened() == first
-    assert (await opened("config")).password == "ghs_2"
+    assert (await opened("config")).password == "ghs-token-2"
     assert github.issued == ["web", "config"]
     assert len(server.asked) == 2
 
@@ -126,7 +75,7 @@ async def test_a_token_opens_one_repository(opened, github, server):
 )
 async def test_forms_of_a_key(opened, values):
     """The newer name of an App counts, and a key may have any form that people paste."""
-    assert (await opened(values=values)).password == "ghs_1"
+    assert (await opened(values=values)).password == "ghs-token-1"
 
 
 async def test_many_ask_once(opened, github):
@@ -135,7 +84,7 @@ async def test_many_ask_once(opened, github):
     waiting = [asyncio.create_task(opened()) for _ in range(20)]
     await asyncio.sleep(0)
     cancelled.cancel()
-    assert {each.password for each in await asyncio.gather(*waiting)} == {"ghs_1"}
+    assert {each.password for each in await asyncio.gather(*waiting)} == {"ghs-token-1"}
     assert github.issued == ["web"]
 
 
@@ -143,10 +92,10 @@ async def test_a_token_is_renewed_five_minutes_before_its_end(opened, clock):
     """Not earlier, and not later."""
     await opened()
     clock.forward(minutes=54, seconds=59)
-    assert (await opened()).password == "ghs_1"
+    assert (await opened()).password == "ghs-token-1"
     clock.forward(seconds=2)
-    assert (await opened()).password == "ghs_2"
-    assert (await opened()).password == "ghs_2"
+    assert (await opened()).password == "ghs-token-2"
+    assert (await opened()).password == "ghs-token-2"
 
 
 async def test_a_changed_key_is_used_at_once(opened, github):
@@ -154,7 +103,7 @@ async def test_a_changed_key_is_used_at_once(opened, github):
     await opened()
     github.keys["Iv1.app"] = rsa(2)
     changed = APP | {"githubAppPrivateKey": rsa_pem(2)}
-    assert (await opened(values=changed)).password == "ghs_2"
+    assert (await opened(values=changed)).password == "ghs-token-2"
     with pytest.raises(Unauthorized):
         await opened(values=APP | {"githubAppPrivateKey": rsa_pem(3)})
 
@@ -164,12 +113,12 @@ async def test_an_outage_is_survived_as_long_as_the_old_token_lives(opened, gith
     await opened()
     clock.forward(minutes=56)
     github.broken = (502, {}, b"bad gateway")
-    assert (await opened()).password == "ghs_1"
+    assert (await opened()).password == "ghs-token-1"
     clock.forward(minutes=3, seconds=1)
     with pytest.raises(Unavailable, match="502"):
         await opened()
     github.broken = None
-    assert (await opened()).password == "ghs_2"
+    assert (await opened()).password == "ghs-token-2"
 
 
 @pytest.mark.parametrize(
