@@ -38,7 +38,7 @@ def pending(status: WarehouseStatus) -> bool:
 
 
 def due_at(last: datetime, interval: timedelta, name: str) -> datetime:
-    """Return when the interval after a look is over, no later than the interval and at most a quarter of it earlier.
+    """Return when the next look is due: no later than the interval says, and at most a quarter of it earlier.
 
     Each name has its own moment within the interval and comes nearer to it with each look, until it is looked at
     just then. So Warehouses that were applied together do not stay together.
