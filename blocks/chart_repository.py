@@ -10,11 +10,12 @@ import time
 from collections import OrderedDict
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 
 import httpx
 
 from blocks import http_client
-from blocks.budget import Budget, Budgets
+from blocks.budget import Budget, Budgets, account
 from blocks.charts.asking import Asker
 from blocks.charts.index import Index, read_index
 from blocks.charts.location import Location, locate
@@ -132,7 +133,7 @@ class ChartRepositories:
             conditions = _conditions(listing.etag if listing else "")
         key = (source, *sorted(conditions.items()))
         # Taken here so that everybody's budget is noted, also of who shares another's request.
-        budget = self._budgets.of(source.where.host, source.credentials.name if source.credentials else "")
+        budget = self._budgets.of(source.where.host, account(source.credentials))
         return await self._flights.do(key, lambda: self._request(source, before, conditions, budget)), before
 
     async def _request(
@@ -156,7 +157,7 @@ class ChartRepositories:
         else:
             async with self._reading:
                 index = await asyncio.to_thread(read_index, answer.content, source.where.url)
-        return _Known(index, digest, _validator(answer, "etag"), _validator(answer, "last-modified"))
+        return _Known(index, digest, _validator(answer, "etag"), _last_modified(answer))
 
     def _remember(self, source: _Source, known: _Known) -> None:
         self._remembered[source] = known
@@ -182,6 +183,16 @@ def _validator(answer: httpx.Response, header: str) -> str:
     """A header that is to be sent back as it came; what cannot be sent counts as none."""
     value = str(answer.headers.get(header, ""))
     return value if len(value) <= LONGEST_VALIDATOR and value.isascii() and value.isprintable() else ""
+
+
+def _last_modified(answer: httpx.Response) -> str:
+    """The date of an index; none when it may have changed again in that second (RFC 9110 section 8.8.2.2)."""
+    modified = _validator(answer, "last-modified")
+    try:
+        age = parsedate_to_datetime(_validator(answer, "date")) - parsedate_to_datetime(modified)
+    except (TypeError, ValueError):
+        return ""
+    return modified if age.total_seconds() >= 1 else ""
 
 
 def _unasked(source: _Source) -> BadAnswer:

@@ -25,10 +25,12 @@ LONGEST = 256
 COMPARED = 5_000
 """Names of charts that a misspelt one is compared with."""
 
-_ESCAPE = re.compile(
-    rb"\\(?:u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|(u(?:d[89a-f])[0-9a-f]{2})|.)", re.DOTALL | re.IGNORECASE
+_HALVES = re.compile(
+    rb"(?<!\\)((?:\\\\){0,9}+)(?:\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|\\ud[89a-f][0-9a-f]{2})", re.IGNORECASE
 )
-"""An escape of JSON: two halves of one character, or half a character, or any other."""
+"""Escapes of JSON for the two halves of one character, or one half alone, behind escaped backslashes."""
+MAX_HALVES = 100_000
+"""Such escapes of one index; more of them are no index."""
 _OPENING = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
 _CLOSING = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
 
@@ -58,7 +60,7 @@ def read_index(body: bytes, where: str) -> Index:
 
     `where` is its address, for messages. Raises BadAnswer when it is no index, Invalid when it is too large.
     """
-    if body.lstrip()[:1] == b"<":
+    if _begins(body, b"<"):
         raise _no_index(where, "it is a web page")
     try:
         return Index(_Reader(_as_yaml(body), where).read())
@@ -75,13 +77,16 @@ def _no_index(where: str, problem: str) -> BadAnswer:
 
 def _as_yaml(body: bytes) -> bytes:
     """JSON writes a character beyond 16 bits as two escapes, one for each half, which YAML has not."""
-    return _ESCAPE.sub(_whole, body) if body.lstrip()[:1] == b"{" else body
+    return _HALVES.sub(_whole, body, MAX_HALVES) if _begins(body, b"{") else body
 
 
-def _whole(escape: re.Match[bytes]) -> bytes:
-    if escape[1]:
-        return bytes.fromhex((escape[1] + escape[2]).decode()).decode("utf-16-be").encode()
-    return b"?" if escape[3] else escape[0]
+def _begins(body: bytes, sign: bytes) -> bool:
+    return body[:LONGEST].lstrip().startswith(sign)
+
+
+def _whole(halves: re.Match[bytes]) -> bytes:
+    before, high, low = halves.groups()
+    return before + (bytes.fromhex((high + low).decode()).decode("utf-16-be").encode() if high else b"?")
 
 
 class _Reader:

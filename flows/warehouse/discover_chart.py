@@ -1,28 +1,12 @@
 """Finding the versions of one subscription's chart, in an HTTP repository or an OCI registry."""
 
-from typing import Any, Protocol
+from typing import Any
 
-from blocks.chart_repository import Listing
+from blocks.chart_repository import ChartRepositories, Listing
 from blocks.charts.location import locate
-from blocks.records import Credentials
 from flows.warehouse.asking import Asking
 from flows.warehouse.chart_choose import choose_versions
 from flows.warehouse.model import ChartSubscription
-
-
-class Charts(Protocol):
-    """What discovery needs of `blocks.chart_repository.ChartRepositories`."""
-
-    async def listing(
-        self,
-        repo_url: str,
-        name: str,
-        credentials: Credentials | None = None,
-        *,
-        insecure: bool = False,
-        known: Listing | None = None,
-        thorough: bool = False,
-    ) -> Listing: ...
 
 
 async def discover_chart(subscription: ChartSubscription, asking: Asking) -> dict[str, Any]:
@@ -56,7 +40,7 @@ async def _tags(subscription: ChartSubscription, asking: Asking) -> list[str]:
 
 async def _index(subscription: ChartSubscription, name: str, asking: Asking) -> tuple[str, ...]:
     """What is known is kept by the index's ETag, so that a worker that starts need not download what it was."""
-    charts: Charts = asking.sources.charts
+    charts: ChartRepositories = asking.sources.charts
     insecure = subscription.insecure_skip_tls_verify
     # What came over a connection that anybody may have meddled with is not taken for the truth by others.
     scope = f"chart:{'insecure:' if insecure else ''}{locate(subscription.repo_url).identity}"

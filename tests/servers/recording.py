@@ -1,6 +1,7 @@
 """A server that keeps what it is asked and answers what a function says: for services that issue tokens."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,7 +44,7 @@ class Recording:
 
 
 @contextmanager
-def recording(answer: Callable[[Asked], Answer]) -> Iterator[Recording]:
+def recording(answer: Callable[[Asked], Answer], tls: ssl.SSLContext | None = None) -> Iterator[Recording]:
     """Serve on a free loopback port until the body ends."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -68,7 +69,9 @@ def recording(answer: Callable[[Asked], Answer]) -> Iterator[Recording]:
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
-        server = Recording(f"http://127.0.0.1:{listening.server_port}", answer)
+        server = Recording(f"http{'s' if tls else ''}://127.0.0.1:{listening.server_port}", answer)
+        if tls:
+            listening.socket = tls.wrap_socket(listening.socket, server_side=True)
         thread = threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:

@@ -18,8 +18,9 @@ from flows.warehouse.discover_chart import discover_chart
 from flows.warehouse.model import ChartSubscription
 from tests.flows.warehouse.asked import asking
 from tests.flows.warehouse.looking import chart, image, warehouse
-from tests.servers.charts import index, index_server, tagged
+from tests.servers.charts import index, tagged
 from tests.servers.git_http import self_signed
+from tests.servers.recording import recording
 
 USER, PASSWORD = "ana", "planted-password-91bc"
 BUILT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -81,7 +82,7 @@ async def discovered(looker, server, known=None, **given):
 )
 async def test_the_entry(looker, given, versions):
     """Kargo's fields, the versions newest first; what is no version is left out."""
-    with index_server(tagged(index(app=CHARTS, db=["9.0.0"]))) as server:
+    with recording(tagged(index(app=CHARTS, db=["9.0.0"]))) as server:
         entry = await discovered(looker, server, **given)
     constraint = {"semverConstraint": given["semverConstraint"]} if "semverConstraint" in given else {}
     said = {"repoURL": server.url, "name": "app", "subscriptionName": "main", **constraint}
@@ -90,7 +91,7 @@ async def test_the_entry(looker, given, versions):
 
 async def test_a_broken_constraint(looker):
     """It is said as such."""
-    with index_server(tagged(index(app=CHARTS))) as server, pytest.raises(Invalid, match="not-a-range"):
+    with recording(tagged(index(app=CHARTS))) as server, pytest.raises(Invalid, match="not-a-range"):
         await discovered(looker, server, semverConstraint="not-a-range")
 
 
@@ -108,7 +109,7 @@ async def test_registry(sandbox, looker):
 
 async def test_a_restarted_worker_downloads_nothing(looker):
     """The ledger keeps the versions by the index's ETag; each chart of a repository for itself."""
-    with index_server(tagged(index(app=["1.0.0"], db=["2.0.0"]))) as server:
+    with recording(tagged(index(app=["1.0.0"], db=["2.0.0"]))) as server:
         first = await discovered(looker, server)
         await looker.charts.aclose()
         looker.charts = repositories()
@@ -116,12 +117,12 @@ async def test_a_restarted_worker_downloads_nothing(looker):
         assert (await discovered(looker, server, name="db"))["versions"] == ["2.0.0"]
         server.answer = tagged(index(app=["1.0.0", "1.1.0"]), '"2"')
         assert (await discovered(looker, server))["versions"] == ["1.1.0", "1.0.0"]
-    assert [asked.headers.get("If-None-Match") for asked in server.asked] == [None, '"1"', None, '"1"']
+    assert [asked.headers.get("if-none-match") for asked in server.asked] == [None, '"1"', None, '"1"']
 
 
 async def test_what_was_not_checked_is_not_taken_for_the_truth(looker, tmp_path, monkeypatch):
     """Versions that came over TLS nobody checked are kept for those who do not check it either."""
-    with index_server(tagged(index(app=["6.6.6"])), tls=self_signed(tmp_path)) as server:
+    with recording(tagged(index(app=["6.6.6"])), tls=self_signed(tmp_path)) as server:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "tls.pem"))
         await discovered(looker, server, insecureSkipTLSVerify=True)
         cached = await looker.ledger.cache.get(f"chart:{server.url}/index.yaml", ["app"])
@@ -132,12 +133,12 @@ async def test_what_was_not_checked_is_not_taken_for_the_truth(looker, tmp_path,
 @pytest.mark.parametrize("known", [{"hint": Hint(tag="1.1.0")}, {"thorough": True}], ids=["hint", "thorough"])
 async def test_asked_for(looker, known):
     """Who is told that there is something new looks at the index, with a condition, and sees it."""
-    with index_server(tagged(index(app=["1.0.0"]))) as server:
+    with recording(tagged(index(app=["1.0.0"]))) as server:
         await discovered(looker, server)
         assert (await discovered(looker, server, known))["versions"] == ["1.0.0"]
         server.answer = tagged(index(app=["1.0.0", "1.1.0"]), '"2"')
         assert (await discovered(looker, server, known))["versions"] == ["1.1.0", "1.0.0"]
-    assert [asked.headers.get("If-None-Match") for asked in server.asked] == [None, '"1"', '"1"']
+    assert [asked.headers.get("if-none-match") for asked in server.asked] == [None, '"1"', '"1"']
 
 
 def expected_name(*parts):
@@ -245,7 +246,7 @@ async def test_a_bad_index_is_said_and_over_by_itself(sandbox, looker, body, sen
 
 async def test_a_certificate_nobody_trusts(looker, tmp_path):
     """The condition names it and the field that would skip its check; with the field set all is well."""
-    with index_server(tagged(index(app=["1.0.0"])), tls=self_signed(tmp_path)) as server:
+    with recording(tagged(index(app=["1.0.0"])), tls=self_signed(tmp_path)) as server:
         definition = warehouse(chart(server.url, "app"))
         assert await looker.look(definition) is None
         message = (await looker.condition(definition))[2]
