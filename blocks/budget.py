@@ -12,12 +12,19 @@ from weakref import WeakValueDictionary
 from blocks.pacing.asker import ASKING_FOR, asking_for, note
 from blocks.pacing.budget import Budget, Pace
 from blocks.pacing.host import Host
-from blocks.records import BudgetState
+from blocks.records import BudgetState, Credentials
 
-__all__ = ["ASKING_FOR", "Budget", "Budgets", "Pace", "asking_for"]
+__all__ = ["ASKING_FOR", "Budget", "Budgets", "Pace", "account", "asking_for"]
 
 MAX_BUDGETS = 1_000
 """Budgets remembered while nobody uses them."""
+
+
+def account(credentials: Credentials | None) -> str:
+    """Name the account that credentials are of: two projects may each have a Secret of the same name."""
+    if credentials is None:
+        return ""
+    return f"{credentials.owner}/{credentials.name}" if credentials.owner else credentials.name
 
 
 class Budgets:
@@ -35,7 +42,7 @@ class Budgets:
         self._recalled: dict[tuple[str, str], BudgetState] = {}
 
     def of(self, host: str, credential: str = "") -> Budget:
-        """Return the budget of a credential, by its name, at a host; without a name, of those who show none."""
+        """Return the budget of a credential, by its `account`, at a host; without one, of all who show none."""
         key = (host, credential)
         note(self.kind, host, credential)
         if key in self._budgets:

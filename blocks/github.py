@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from blocks.budget import account
 from blocks.errors import BadAnswer, Invalid
 from blocks.records import Credentials
 
@@ -72,12 +73,13 @@ def repository_place(repo_url: str) -> RepositoryPlace:
 class Answer:
     """One answer: its JSON, the tag by which to ask whether it changed, and the URL of the next page if there is one.
 
-    `body` is None when nothing changed.
+    `unchanged` when it is what was known by the tag asked with; then there is no body.
     """
 
     body: Any
     etag: str = ""
     next: str = ""
+    unchanged: bool = False
 
 
 class GitHub:
@@ -106,10 +108,10 @@ class GitHub:
         answer = await self._send(method, url, JSON, {"If-None-Match": etag} if etag else {}, options)
         if answer.status_code == 404:
             return None
-        if answer.status_code == 304:
-            return Answer(None, etag)
+        if answer.status_code == 304 and etag:
+            return Answer(None, etag, unchanged=True)
         try:
-            body = json.loads(answer.content) if answer.content else None
+            body = None if answer.status_code == 204 else json.loads(answer.content)
         except (ValueError, RecursionError):
             raise BadAnswer(f"{method} {url} answered something that is no JSON") from None
         return Answer(body, answer.headers.get("etag", ""), self._next(answer))
@@ -134,7 +136,7 @@ class GitHub:
             url,
             headers={"Accept": accept, "X-GitHub-Api-Version": VERSION, **authorization, **headers},
             accept_errors=(304, 404, *known),
-            account=self._credentials.name if self._credentials else "",
+            account=account(self._credentials),
             insecure=self._insecure,
             **{name: value for name, value in options.items() if value is not None},
         )

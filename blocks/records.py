@@ -9,7 +9,8 @@ from typing import Any, Literal
 class Credentials:
     """What a repository asks for, and under which name people know it.
 
-    `name` may be logged, the other fields never; they are kept out of the repr.
+    `name` and `owner`, the project whose Secret it is, may be logged, the other fields never; they are kept out of
+    the repr.
     """
 
     name: str
@@ -17,6 +18,7 @@ class Credentials:
     password: str = field(default="", repr=False)
     ssh_key: str = field(default="", repr=False)
     known_hosts: str = field(default="", repr=False)
+    owner: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from time import monotonic
 
 import re2
@@ -87,7 +88,8 @@ class CredentialsLookup:
         if not permitted(chosen, project, url):
             log.info("project %s may not open %s with credentials %r", project, url, chosen.secret_name)
             return None
-        return await self._exchanger.open(Wanted(project, cred_type, url, chosen.secret_name), chosen.values())
+        opened = await self._exchanger.open(Wanted(project, cred_type, url, chosen.secret_name), chosen.values())
+        return opened and replace(opened, owner=chosen.project)
 
 
 def choose_credentials(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from blocks.budget import Budget, Budgets
+from blocks.budget import Budget, Budgets, account
 from blocks.errors import Invalid, Refused, Unauthorized
 from blocks.records import Credentials
 
@@ -46,7 +46,7 @@ class Access:
         if self.budgets is None or self.transport == "file":
             return None
         host = urlsplit(self.url if "://" in self.url else _as_url(self.url)).netloc.rpartition("@")[2].lower()
-        return self.budgets.of(host, self.credentials.name if self.credentials else "")
+        return self.budgets.of(host, account(self.credentials))
 
     def turn(self) -> AbstractAsyncContextManager[object]:
         """Wait for a fair turn to ask the server, and hold it."""

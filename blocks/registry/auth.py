@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from blocks.budget import Budgets
+from blocks.budget import Budgets, account
 from blocks.errors import BadAnswer, Refused, Unauthorized
 from blocks.http_client import Limits, request
 from blocks.records import Credentials
@@ -50,9 +50,9 @@ class Authenticator:
     budgets: Budgets
 
     @property
-    def name(self) -> str:
-        """The name of the credentials, empty when there are none."""
-        return self.credentials.name if self.credentials else ""
+    def account(self) -> str:
+        """Whose limits its requests count against."""
+        return account(self.credentials)
 
     @property
     def described(self) -> str:
@@ -83,7 +83,7 @@ class Authenticator:
             raise BadAnswer(f"the registry sends us for a token to {realm!r}, which is no https URL")
         parameters = {"service": asked.parameters.get("service"), "scope": asked.parameters.get("scope") or scope}
         url = httpx.URL(realm).copy_merge_params({name: value for name, value in parameters.items() if value})
-        budget = self.budgets.of(url.netloc.decode(), self.name)
+        budget = self.budgets.of(url.netloc.decode(), self.account)
         answer = await request(http, "GET", str(url), limits=self.limits, auth=self._basic(url), budget=budget)
         return _token_in(answer)
 

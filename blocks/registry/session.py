@@ -93,7 +93,7 @@ class Session:
             headers={**(headers or {}), **authorization},
             limits=self._limits,
             accept_errors=(401, 404),
-            budget=self._budgets.of(self.where.host, self._authenticator.name),
+            budget=self._budgets.of(self.where.host, self._authenticator.account),
         )
 
 

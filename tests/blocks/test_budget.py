@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from blocks import budget as budget_module
-from blocks.budget import Budgets, Pace, asking_for
+from blocks.budget import Budgets, Pace, account, asking_for
 from blocks.errors import BadAnswer, NotFound, RateLimited, Unavailable, Unreachable
 from blocks.pacing.backoff import LONGEST, LONGEST_OWN
 from blocks.pacing.budget import LONGEST_WAIT
 from blocks.pacing.host import WITNESSES
-from blocks.records import BudgetState
+from blocks.records import BudgetState, Credentials
 from tests.servers.virtual_time import run
 
 FAST = Pace(per_second=10_000, concurrent=50, share=10)
@@ -89,6 +89,19 @@ def test_each_host_and_credential_has_its_own():
         return [await ask(budgets.of(*each)) - start for each in wanted]
 
     assert run(main()) == [0.0, 0.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("credentials", "expected"),
+    [
+        pytest.param(None, "", id="none"),
+        pytest.param(Credentials("bot"), "bot", id="of-nobody"),
+        pytest.param(Credentials("bot", "ana", "pa55word", owner="shop"), "shop/bot", id="of-a-project"),
+    ],
+)
+def test_two_projects_may_call_their_credentials_the_same(credentials, expected):
+    """An account is a Secret of a project, and shows nothing of what is in it."""
+    assert account(credentials) == expected
 
 
 def test_one_warehouse_cannot_starve_the_rest():
