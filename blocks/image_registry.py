@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 import httpx
 
 from blocks import http_client
-from blocks.budget import Budgets
+from blocks.budget import Budgets, account
 from blocks.http_client import Limits
 from blocks.records import Credentials, ImageDetails
 from blocks.registry.auth import Authenticator
@@ -107,7 +107,7 @@ class ImageRegistry:
 
     async def _session(self, repo_url: str, credentials: Credentials | None, insecure: bool) -> Session:
         where = repository(repo_url)
-        self._budgets.of(where.host, credentials.name if credentials else "")  # noted also when the answer is shared
+        self._budgets.of(where.host, account(credentials))  # noted also when the answer is shared
         key = (where, credentials, insecure)
         http = await self._client(insecure)
         if key not in self._sessions:

@@ -14,6 +14,7 @@ from prefect.settings import PREFECT_API_URL
 
 from blocks.argocd import ArgoCD
 from blocks.argocd_block import ArgoCDConnection
+from blocks.budget import Budgets
 from blocks.chart_repository import ChartRepositories
 from blocks.credential_exchange.ambient import clouds
 from blocks.credential_exchange.exchanger import Exchanger
@@ -23,10 +24,14 @@ from blocks.errors import NotFound, Unreachable
 from blocks.git.mirror import Mirrors
 from blocks.image_registry import ImageRegistry
 from blocks.ledger.ledger import Ledger
+from blocks.records import BudgetKey, BudgetState
 from blocks.settings import Settings
 from blocks.web import Web
 from flows.credentials_lookup import CredentialsLookup
 from flows.promotion.result import CredentialsFor
+
+SHARED_SECONDS = 5.0
+"""How long several Warehouses share one answer of an image registry."""
 
 CLUSTER_SECONDS = 15.0
 """How long the connection to an Argo CD is used before its block is read again."""
@@ -43,6 +48,8 @@ class World:
     charts: ChartRepositories
     web: Web
     lookup: CredentialsLookup = field(repr=False)
+    budgets: tuple[Budgets, ...] = ()
+    reported: dict[BudgetKey, BudgetState] = field(default_factory=dict, repr=False)
     _clusters: dict[str, tuple[float, ArgoCD]] = field(default_factory=dict, repr=False)
 
     def credentials(self, project: str) -> CredentialsFor:
@@ -91,19 +98,35 @@ async def world() -> World:
 async def _open(settings: Settings) -> World:
     settings.root.mkdir(parents=True, exist_ok=True)
     over_http = settings.allow_credentials_over_http
+    ledger = await Ledger.open(settings.ledger)
+    http_budgets, git_budgets = await _budgets(settings, ledger)
     return World(
         settings=settings,
-        ledger=await Ledger.open(settings.ledger),
+        ledger=ledger,
         git=Mirrors(
             settings.root / "mirrors",
             allow_file=settings.allow_file_repositories,
             allow_plain_http_credentials=over_http,
+            max_bytes=settings.mirrors_max_bytes,
+            budgets=git_budgets,
         ),
-        registry=ImageRegistry(allow_plain_http_credentials=over_http),
-        charts=ChartRepositories(allow_plain_http_credentials=over_http),
-        web=Web(allow_plain_http_credentials=over_http),
+        registry=ImageRegistry(
+            allow_plain_http_credentials=over_http, shared_seconds=SHARED_SECONDS, budgets=http_budgets
+        ),
+        charts=ChartRepositories(allow_plain_http_credentials=over_http, budgets=http_budgets),
+        web=Web(allow_plain_http_credentials=over_http, budgets=http_budgets),
         lookup=CredentialsLookup(Exchanger(_site(settings))),
+        budgets=(http_budgets, git_budgets),
     )
+
+
+async def _budgets(settings: Settings, ledger: Ledger) -> tuple[Budgets, Budgets]:
+    """Those for HTTP and for Git, going on from what was written down: who wanted peace has it after a restart too."""
+    budgets = Budgets(settings.pace), Budgets(settings.git_pace, kind="git")
+    known = await ledger.budgets.list()
+    for each in budgets:
+        each.recall(known)
+    return budgets
 
 
 def _site(settings: Settings) -> Site:
