@@ -37,27 +37,34 @@ async def discover_installed(
     loop = asyncio.get_running_loop()
     needs = given(kind, subscription, asking, lambda ask: bridged(ask, loop))
 
-    async def discovered() -> Any:
-        return await kind.discover(read_config(kind, subscription), **needs)
+    async def discovered() -> Json:
+        found = await kind.discover(read_config(kind, subscription), **needs)
+        return _entry(kind, subscription, asking, found)
 
     try:
-        found = await apart.run(discovered, seconds)
+        entry: Json = await apart.run(discovered, seconds)
     except StillBusy as busy:
         raise Unavailable(f"{kind.origin} {busy}; report it to its authors") from None
     except Raised as raised:
         raise _worded(kind, raised.error) from None
-    return _entry(kind, subscription, asking, found)
+    return entry
 
 
 def _worded(kind: FurtherKind, error: BaseException) -> DrayageError:
     """What it worded itself stays; anything else is told by type and place, as its text may hold secrets."""
     if isinstance(error, ValidationError) and error.title == kind.config.__name__:
         return unreadable(kind, error)
-    if isinstance(error, Retryable):
-        return type(error)(f"{kind.origin}: {error}", error.retry_after)
     if isinstance(error, DrayageError):
-        return type(error)(f"{kind.origin}: {error}")
+        return error if str(error).startswith(kind.origin) else _prefixed(kind, error)
     return Invalid(f"{kind.origin} failed: {type(error).__name__} in {_place(error)}; report it to its authors")
+
+
+def _prefixed(kind: FurtherKind, error: DrayageError) -> DrayageError:
+    """The same sentence, after where it comes from. A package's own kind of error counts as the leaf it is one of."""
+    leaf: type[Any] = next(each for each in type(error).__mro__ if each.__module__ == DrayageError.__module__)
+    more = [error.retry_after] if isinstance(error, Retryable) else []
+    made: DrayageError = leaf(f"{kind.origin}: {error}", *more)
+    return made
 
 
 def _place(error: BaseException) -> str:

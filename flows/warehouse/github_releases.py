@@ -31,6 +31,9 @@ MOST_PAGES = 34
 MOST_COMMITS = 10
 """Best releases whose commit is asked for."""
 
+FORMAT = 1
+"""Of what is remembered; a new one makes the old be forgotten."""
+
 RECHECK = timedelta(hours=6)
 """How long later pages are believed while the first does not change."""
 
@@ -52,7 +55,7 @@ async def discover(
     source = _Source(config, http, found, limit)
     if hint and previous:
         return await source.hinted(hint.tag, previous) if _concerns(hint, config) else previous
-    key = _digest([source.place.url, limit, config.model_dump(mode="json")])
+    key = _digest([FORMAT, source.place.url, limit, config.model_dump(mode="json")])
     remembered = {} if thorough else (await cache.get([key])).get(key, {})
     result = await source.changed(remembered, now)
     if result is None:
@@ -109,7 +112,7 @@ class _Source:
             raise NotFound(
                 f"{self.config.repo_url} shows no releases: there is no such repository on GitHub, or {seen}"
             )
-        return None if answer.body is None else read_releases(answer.body), answer.etag, answer.next
+        return None if answer.unchanged else read_releases(answer.body), answer.etag, answer.next
 
     async def _rest(self, first: list[Release], following: str) -> tuple[list[Release], int]:
         """Read the later pages, for the newest no more than needed."""

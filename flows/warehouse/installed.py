@@ -12,9 +12,8 @@ from functools import lru_cache
 from importlib import metadata
 from importlib.metadata import EntryPoint
 from threading import Thread
-from typing import Any
 
-from blocks.errors import Invalid, Unavailable
+from blocks.errors import DrayageError, Invalid, Unavailable
 from flows.warehouse.apart import Apart
 from flows.warehouse.further import FurtherKind, further_kind
 
@@ -24,8 +23,8 @@ IMPORT_SECONDS = 30.0
 """Within these the import of a package has to end."""
 
 
-Outcome = tuple[Any, BaseException | None]
-"""What an import brought: an error is a value, because some errors end the loop that raises them."""
+Outcome = tuple[FurtherKind | None, BaseException | None]
+"""What an import brought, checked: an error is a value, because some errors end the loop that raises them."""
 
 
 @dataclass
@@ -69,7 +68,7 @@ class Installed:
         return offers[0]
 
     def _import(self, offer: EntryPoint) -> Future[Outcome]:
-        """Import in a thread, because an import may do anything: block for ever, end the process."""
+        """Import and check in a thread, because both may do anything: block for ever, end the process."""
         running = self._importing.get(offer.name)
         if running and not running.done():
             return running
@@ -78,7 +77,7 @@ class Installed:
 
         def run() -> None:
             try:
-                end.set_result((offer.load(), None))
+                end.set_result((further_kind(offer.name, offer.load(), origin(offer)), None))
             except BaseException as error:
                 end.set_result((None, error))
 
@@ -91,12 +90,14 @@ class Installed:
         if not end.done():
             raise Unavailable(f"{origin(offer)} could not be imported within {self.seconds:g} s")
         found, error = end.result()
-        if error is not None:
+        if isinstance(error, DrayageError):
+            raise error
+        if found is None or error is not None:
             raise Invalid(f"{origin(offer)} could not be imported ({_told(error)}); repair or uninstall it")
-        self._loaded.setdefault(offer.name, (further_kind(offer.name, found, origin(offer)), Apart()))
+        self._loaded.setdefault(offer.name, (found, Apart()))
 
 
-def _told(error: BaseException) -> str:
+def _told(error: BaseException | None) -> str:
     """Which module is missing is worth telling; the text of other errors may hold anything."""
     missing = error.name if isinstance(error, ImportError) else ""
     return f"{type(error).__name__}{f' of {missing}' if missing else ''}"

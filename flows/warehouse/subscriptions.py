@@ -45,11 +45,12 @@ OWN = {
 
 def kind_of(subscription: Subscription, others: Installed | None = None) -> Kind:
     """Return how a subscription is asked. Raises Invalid for a kind that nobody here offers."""
-    name, others = subscription.kind, others or installed()
+    name = subscription.kind
     if name in KINDS:
         return KINDS[name]
     if name in OWN:
         return Kind("results", "", partial(discover_trusted, OWN[name]))
+    others = others or installed()
     if name not in others.names:
         raise Invalid(unknown(name, others))
     return Kind("results", "", partial(_discover_installed, others, name))
@@ -57,9 +58,9 @@ def kind_of(subscription: Subscription, others: Installed | None = None) -> Kind
 
 def further_kind_of(name: str, others: Installed | None = None) -> FurtherKind:
     """Return a further kind; blocking. Raises Invalid when nobody offers it or it cannot be used."""
-    others = others or installed()
     if name in OWN:
         return OWN[name]
+    others = others or installed()
     if name not in others.names:
         raise Invalid(unknown(name, others))
     return others.load_blocking(name)

@@ -77,7 +77,7 @@ async def test_how_it_asks():
     client, asked = github(httpx.Response(200, json=[1], headers={"etag": 'W/"a"'}), httpx.Response(304))
     first = await client.ask("GET", f"{API}/x")
     assert (first.body, first.etag, first.next) == ([1], 'W/"a"', "")
-    assert (await client.ask("GET", f"{API}/x", etag=first.etag)).body is None
+    assert (await client.ask("GET", f"{API}/x", etag=first.etag)).unchanged
     assert asked[0][2]["headers"]["Authorization"] == f"Bearer {KEEPER.password}"
     assert asked[0][2]["account"] == "keeper"
     assert "If-None-Match" not in asked[0][2]["headers"]
@@ -90,12 +90,14 @@ async def test_what_it_reads():
         httpx.Response(404, json={}),
         httpx.Response(200, content=b"<html>"),
         httpx.Response(200, content=b"[" * 100_000),
+        httpx.Response(200),
+        httpx.Response(304),
         httpx.Response(200, json=[], headers={"link": '</api/v3/repositories/1/x?page=2>; rel="next"'}),
         httpx.Response(200, json=[], headers={"link": '<x>; rel="last"'}),
         httpx.Response(204),
     )
     assert await client.ask("GET", f"{API}/x") is None
-    for _ in range(2):
+    for _ in range(4):
         with pytest.raises(BadAnswer, match="no JSON"):
             await client.ask("GET", f"{API}/x")
     assert (await client.ask("GET", f"{API}/x")).next == f"{API}/repositories/1/x?page=2"

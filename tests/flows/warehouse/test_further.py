@@ -183,6 +183,17 @@ async def limited(config):
     raise RateLimited("too many requests", 90.0)
 
 
+class Own(RateLimited):
+    """An error as a package may have it."""
+
+    def __init__(self):
+        super().__init__("slower", 90.0)
+
+
+async def own(config):
+    raise Own
+
+
 async def nothing(config):
     return None
 
@@ -209,6 +220,7 @@ async def raw(config):
         pytest.param(stops, " failed: StopAsyncIteration in ", id="stops"),
         pytest.param(words, ": there is no package 'left-pad'; correct it", id="words"),
         pytest.param(limited, ": too many requests", id="limited"),
+        pytest.param(own, ": slower", id="own"),
         pytest.param(nothing, " returned nothing, not a list of Artifact", id="none"),
         pytest.param(text, " returned a value of type str, not a list of Artifact", id="text"),
         pytest.param(garbage, " returned a value of type dict as an artifact", id="dicts"),
@@ -221,7 +233,7 @@ async def test_what_it_does_wrong_is_told(discover, said):
         await found(discover)
     assert str(error.value).startswith(f"{ORIGIN}{said}")
     assert "planted" not in str(error.value)
-    assert getattr(error.value, "retry_after", None) == (90.0 if discover is limited else None)
+    assert getattr(error.value, "retry_after", None) == (90.0 if discover in (limited, own) else None)
 
 
 @pytest.mark.parametrize(
@@ -454,6 +466,7 @@ async def test_an_installed_package(packages):
         pytest.param("import sys; sys.exit(1)", "could not be imported (SystemExit)", id="exits"),
         pytest.param("def broken(:", "could not be imported (SyntaxError)", id="no-python"),
         pytest.param("", "has no Config that is a Pydantic model", id="empty"),
+        pytest.param("def __getattr__(name): raise OSError", "could not be imported (OSError)", id="odd-module"),
         pytest.param("import time; time.sleep(3)", "could not be imported within 0.3 s", id="hangs"),
     ],
 )
