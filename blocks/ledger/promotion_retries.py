@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from blocks.errors import Refused
 from blocks.ledger import rows
+from blocks.ledger.freight_rows import pin
 from blocks.ledger.part import Part
 from blocks.ledger.promotion_rows import locked, named, write_promotion_event
 from blocks.ledger.records import Phase, PromotionRecord, StepRun, StepStatus
@@ -28,7 +29,7 @@ class PromotionRetries(Part):
 
         Steps before the first that failed stay finished. From there on all are run again, with the outputs they
         had, so that they find what they made. One that has not ended is returned as it is.
-        Raises Refused for one that did not fail, and when its Stage has moved on.
+        Raises Refused for one that did not fail, and when its Stage has moved on; NotFound when its Freight is gone.
         """
         async with self._database.write() as connection:
             record = await locked(connection, project, name)
@@ -40,6 +41,7 @@ class PromotionRetries(Part):
                     "promote again instead"
                 )
             await _check_still_last(connection, record)
+            await pin(connection, project, record.freight)
             waiting = replace(
                 record,
                 phase=Phase.PENDING,

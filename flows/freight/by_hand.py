@@ -73,7 +73,7 @@ class _Assembly:
             try:
                 entry = await self._look_up(subscription, version) or {}
             except DrayageError as error:
-                return f"{described(subscription)} was asked for {version!r}: {error}"
+                return f"{described(subscription)} was asked for {version!r}: {error}; {self._known(subscription)}"
             found = self._chosen(subscription, entry, version)
         return found or f"{described(subscription)} has no {version!r}; {self._known(subscription)}"
 
