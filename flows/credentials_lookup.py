@@ -1,6 +1,5 @@
 """Which of a project's credentials open a repository, and what they are exchanged for when they are no password."""
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from blocks.credentials import SHARED, GenericSecret, RepositoryCredentials, Sec
 from blocks.errors import Invalid
 from blocks.git.access import USERINFO
 from blocks.records import Credentials
+from blocks.single_flight import SingleFlight
 from flows.promotion.result import CredentialsFor
 from flows.warehouse.urls import normalize_chart, normalize_git, normalize_image
 
@@ -33,16 +33,13 @@ class CredentialsLookup:
     def __init__(self, exchanger: Exchanger, seconds: float = SECRETS_SECONDS) -> None:
         """Read nothing yet; what is read is used for so many seconds."""
         self._exchanger, self._seconds = exchanger, seconds
-        self._reading = asyncio.Lock()
+        self._reading: SingleFlight[None] = SingleFlight()
         self._read_at, self._secrets = float("-inf"), list[SecretBlock]()
 
     async def secrets(self, project: str) -> list[SecretBlock]:
         """Read what the project may use, its own first, then the shared ones."""
-        async with self._reading:
-            if monotonic() - self._read_at > self._seconds:
-                async with get_client() as client:
-                    self._secrets = await read_secrets(client)
-                self._read_at = monotonic()
+        if monotonic() - self._read_at > self._seconds:
+            await self._reading.do("all", self._read)
         return [block for block in self._secrets if block.project in (project, SHARED)]
 
     async def generic(self, project: str, *, shared: bool = False) -> dict[str, dict[str, str]]:
@@ -60,16 +57,11 @@ class CredentialsLookup:
             known = [block for block in await self.secrets(project) if isinstance(block, RepositoryCredentials)]
             chosen = choose_credentials(known, cred_type, repo_url)
             opened = await self._open(project, cred_type, repo_url, chosen)
-            name = f"credentials {opened.name!r}" if opened else "no credentials"
-            shown = USERINFO.sub("***@", NORMALIZE[cred_type](repo_url))
-            log.log(
-                logging.INFO if opened else logging.DEBUG,
-                "project %s opens %s %s with %s",
-                project,
-                cred_type,
-                shown,
-                name,
-            )
+            message = "project %s opens %s %s with %s"
+            if opened:
+                log.info(message, project, cred_type, _shown(cred_type, repo_url), f"credentials {opened.name!r}")
+            else:
+                log.debug(message, project, cred_type, _shown(cred_type, repo_url), "no credentials")
             return opened
 
         return find
@@ -79,6 +71,11 @@ class CredentialsLookup:
         self._read_at, self._secrets = float("-inf"), []
         self._exchanger.clear()
 
+    async def _read(self) -> None:
+        async with get_client() as client:
+            self._secrets = await read_secrets(client)
+        self._read_at = monotonic()
+
     async def _open(
         self, project: str, cred_type: str, repo_url: str, chosen: RepositoryCredentials | None
     ) -> Credentials | None:
@@ -86,7 +83,8 @@ class CredentialsLookup:
         if chosen is None:
             return await self._exchanger.ambient(Wanted(project, cred_type, url, ""))
         if not permitted(chosen, project, url):
-            log.info("project %s may not open %s with credentials %r", project, url, chosen.secret_name)
+            shown = _shown(cred_type, repo_url)
+            log.info("project %s may not open %s with credentials %r", project, shown, chosen.secret_name)
             return None
         opened = await self._exchanger.open(Wanted(project, cred_type, url, chosen.secret_name), chosen.values())
         return opened and replace(opened, owner=chosen.project)
@@ -119,6 +117,11 @@ def permitted(chosen: RepositoryCredentials, project: str, url: str) -> bool:
         return may_open(chosen.github_token_scopes, project, url)
     except Invalid as error:
         raise Invalid(f"credentials {chosen.secret_name!r} open nothing: their annotation {SCOPES} {error}") from None
+
+
+def _shown(cred_type: str, repo_url: str) -> str:
+    """The URL without the password that a person may have written into it."""
+    return USERINFO.sub("***@", NORMALIZE[cred_type](repo_url))
 
 
 def _matches(pattern: str, urls: tuple[str, ...]) -> bool:

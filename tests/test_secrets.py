@@ -6,9 +6,11 @@ arguments of a process.
 
 import asyncio
 import base64
+import json
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
@@ -21,10 +23,16 @@ from deployments.machine import Machine
 from deployments.refreshes import ask_refresh, wait_for_refresh
 from deployments.requests import ask_promotion
 from flows.promotion.admission import Wish
+from tests.servers.github_app import GitHub
 from tests.servers.guestbook import PASSWORD, TOKEN, USER, Guestbook, opened_guestbook
+from tests.servers.keys import google_key, rsa, rsa_pem, ssh_pem
+from tests.servers.recording import recording
 
-GENERIC, WRONG = "planted-generic-5c20/+", "planted-wrong-e6d8"
-PLANTED = (PASSWORD, TOKEN, GENERIC, WRONG)
+GENERIC, WRONG, AWS = "planted-generic-5c20/+", "planted-wrong-e6d8", "planted/aws+4b1d"
+KEYS = {"app": rsa_pem(0), "google": google_key("http://GITHUB/token"), "ssh": ssh_pem()}
+LINES = (rsa_pem(0), rsa_pem(1), ssh_pem())
+PLANTED = (PASSWORD, TOKEN, GENERIC, WRONG, AWS, *(text.splitlines()[2] for text in LINES))
+"""Of a key one line, which is in the key however it is written."""
 
 SECRETS = f"""
 ---
@@ -72,6 +80,46 @@ KEY_ARGUMENT = """\
 ASK = '{uses: http, config: {url: "ADDRESS"}}'
 CLONE = '{uses: git-clone, config: {repoURL: "ADDRESS", checkout: [{branch: main, path: ./a}]}}'
 KEY = "${{ secret('x').key }}"
+KINDS = """
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: app, namespace: PROJECT, labels: {kargo.akuity.io/cred-type: git}}
+stringData:
+  {repoURL: 'http://GITHUB/acme/web', githubAppID: '7', githubAppInstallationID: '42', githubAppPrivateKey: APP}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: google, namespace: PROJECT, labels: {kargo.akuity.io/cred-type: image}}
+stringData: {repoURL: europe-docker.pkg.dev/acme/web, gcpServiceAccountKey: GOOGLE}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: ssh, namespace: PROJECT, labels: {kargo.akuity.io/cred-type: git}}
+stringData:
+  {repoURL: 'ssh://git@127.0.0.1:1/acme/web', sshPrivateKey: SSH, knownHosts: '[127.0.0.1]:1 ssh-ed25519 AAAA'}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: aws, namespace: PROJECT, labels: {kargo.akuity.io/cred-type: image}}
+stringData: {repoURL: 'nowhere', awsRegion: eu-west-1, awsAccessKeyID: AKIA, awsSecretAccessKey: AWS}
+"""
+
+KINDS_WAREHOUSE = """
+---
+apiVersion: kargo.akuity.io/v1alpha1
+kind: Warehouse
+metadata: {name: NAME, namespace: PROJECT}
+spec: {subscriptions: [SUBSCRIPTION]}
+"""
+
+OPENED = {
+    "app": "git: {repoURL: 'http://GITHUB/acme/web'}",
+    "google": "image: {repoURL: europe-docker.pkg.dev/acme/web}",
+    "ssh": "git: {repoURL: 'ssh://git@127.0.0.1:1/acme/web'}",
+}
+"""What is opened with the other kinds of credentials, which all fails."""
+
 LEAKY = {
     "unreachable": ASK.replace("ADDRESS", f"http://127.0.0.1:1/?k={KEY}"),
     "password-in-url": ASK.replace("ADDRESS", f"http://u:{KEY}@127.0.0.1:1/{KEY}"),
@@ -92,14 +140,24 @@ spec:
 """
 
 
-def _planting(project: str) -> Callable[[str], str]:
+def _kinds(github: str) -> str:
+    """Secrets of every kind and Warehouses that use them; Google's refuses, for nothing may be asked outside."""
+    whole = KINDS + "".join(
+        KINDS_WAREHOUSE.replace("NAME", name).replace("SUBSCRIPTION", f"{{{text}}}") for name, text in OPENED.items()
+    )
+    for name, text in KEYS.items():
+        whole = whole.replace(f": {name.upper()}", f": {json.dumps(text)}")
+    return whole.replace(": AWS", f": {AWS}").replace("GITHUB", github)
+
+
+def _planting(project: str, github: str) -> Callable[[str], str]:
     """Edit the example so that it uses secrets wherever it may."""
 
     def edit(text: str) -> str:
         if "\nkind: Warehouse\n" in text:
             host = text.partition("repoURL: ")[2].partition("/guestbook")[0]
             stages = "".join(STAGE.replace("NAME", name).replace("STEP", step) for name, step in LEAKY.items())
-            return text + (SECRETS + stages).replace("PROJECT", project).replace("HOST", host)
+            return text + (SECRETS + stages + _kinds(github)).replace("PROJECT", project).replace("HOST", host)
         text = text.replace("  - uses: argocd-update\n", USES_SECRET)
         text = text.replace("  args:\n  - name: app\n  metrics:", KEY_ARGUMENT + "  - name: app\n  metrics:")
         return text.replace(
@@ -111,20 +169,30 @@ def _planting(project: str) -> Callable[[str], str]:
 
 
 @pytest.fixture
-async def planted(machine: Machine, tmp_path: Path) -> AsyncIterator[Guestbook]:
+def github() -> Iterator[GitHub]:
+    """GitHub Enterprise, which issues a token that opens an empty repository."""
+    known = GitHub(lambda: datetime.now(UTC), {"7": rsa(0)})
+    with recording(known.answer) as server:
+        known.host = server.url.removeprefix("http://")
+        yield known
+
+
+@pytest.fixture
+async def planted(machine: Machine, tmp_path: Path, github: GitHub) -> AsyncIterator[Guestbook]:
     """The example with secrets in every place that takes one."""
     project = f"planted-{uuid4().hex[:8]}"
-    async with opened_guestbook(tmp_path, project, _planting(project)) as opened:
+    async with opened_guestbook(tmp_path, project, _planting(project, github.host)) as opened:
         yield opened
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-async def test_no_secret_is_found_anywhere(planted: Guestbook, machine: Machine):
+async def test_no_secret_is_found_anywhere(planted: Guestbook, machine: Machine, github: GitHub):
     """After a run through a Stage, its verification, and every failure that holds a secret, none is in plain text."""
     async with _arguments_of_processes() as seen:
         messages = await _run_everything(planted)
-    forms = {form for secret in PLANTED for form in _forms(secret)}
+    assert github.opened, "no token got as far as Git"
+    forms = {form for secret in {*PLANTED, *github.tokens} for form in _forms(secret)}
     assert _among(forms, "\n".join(messages)) == set()
     assert "planted-generic" not in "\n".join(messages)
 
@@ -170,8 +238,14 @@ async def _run_everything(planted: Guestbook) -> list[str]:
         assert ended.phase in (Phase.FAILED, Phase.ERRORED), (name, ended)
         said.append(ended.message)
     status = await wait_for_refresh(here, project, "wrong", await ask_refresh(here, project, "wrong"), 90)
-    said += [each["message"] for each in status.conditions]
-    for message in (said[list(LEAKY).index("wrong-password")], said[-1]):
+    wrong = [each["message"] for each in status.conditions]
+    said += wrong
+    for name, expected in {"app": "not found", "google": "gcpServiceAccountKey", "ssh": "127.0.0.1"}.items():
+        status = await wait_for_refresh(here, project, name, await ask_refresh(here, project, name), 90)
+        messages = [each["message"] for each in status.conditions]
+        assert any(expected in message for message in messages), (name, messages)
+        said += messages
+    for message in (said[list(LEAKY).index("wrong-password")], wrong[-1]):
         assert "401" in message or "credentials" in message, said
     return said
 

@@ -1,6 +1,7 @@
 """Applying manifests to a real ledger and a real Prefect server: what it shows, what it does, what it refuses."""
 
 import asyncio
+from base64 import b64encode
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from blocks.ledger.records import Phase
 from deployments.apply import delete
 from deployments.manifests.problem import ManifestError
 from deployments.processes import free_port
+from tests.servers.keys import rsa_pem
 from tests.servers.small import MANIFESTS, SECOND_ORIGIN, Small, stage
 from tests.servers.terminal import done, drayage
 
@@ -183,3 +185,30 @@ async def test_nothing_is_applied_without_prefect(small: Small):
         assert (ended.code, ended.out, len(ended.err.splitlines())) == (1, "", 1), ended.err
         assert ended.err.startswith(f"Error: {words}")
     assert small.project not in await small.names("Project")
+
+
+APP = """\
+---
+apiVersion: v1
+kind: Secret
+metadata:
+  name: app
+  namespace: PROJECT
+  labels: {kargo.akuity.io/cred-type: git}
+  annotations: {kargo.akuity.io/github-token-scopes: '{"PROJECT": ["web"]}'}
+stringData: {repoURL: 'https://github.com/acme/web', githubAppID: '7', githubAppInstallationID: '42'}
+data: {githubAppPrivateKey: KEY}
+"""
+
+
+async def test_a_secret_changes_when_any_part_of_it_does(small: Small):
+    """A key, a number or the annotation alone; applied again as it is, it is unchanged."""
+    app = APP.replace("KEY", b64encode(rsa_pem(0).encode()).decode())
+    versions = [app, app, app.replace('"web"', '"api"'), app.replace("'42'", "'43'")]
+    actions = []
+    for version in versions:
+        small.write(stage("test"), version)
+        actions.append((await small.apply())["Secret/app"])
+    assert actions == ["created", "unchanged", "changed", "changed"]
+    (block,) = [each for each in await read_secrets(small.client, small.project) if each.project == small.project]
+    assert (block.github_app_installation_id, block.github_token_scopes) == ("43", f'{{"{small.project}": ["web"]}}')

@@ -81,7 +81,7 @@ def github():
     """GitHub Enterprise on a loopback port."""
     known = GitHub(lambda: datetime.now(UTC), {"Iv1.app": rsa(0)})
     with recording(known.answer) as server:
-        known.url = server.url
+        known.host = server.url.removeprefix("http://")
         yield known
 
 
@@ -123,31 +123,31 @@ async def test_secrets_are_read_once_for_all(saved, lookup):
 
 async def test_a_changed_secret_is_used_soon(saved, lookup, github):
     """A rotated key is picked up, and no token of the old one is used after that."""
-    project = await saved("acme-app", repo_url=f"{github.url}/acme/web", **app())
+    project = await saved("acme-app", repo_url=f"http://{github.host}/acme/web", **app())
     find = lookup.credentials(project)
-    first = await find("git", f"{github.url}/acme/web.git")
+    first = await find("git", f"http://{github.host}/acme/web.git")
     assert (first.name, first.username, first.password) == ("acme-app", "x-access-token", "ghs-token-1")
     github.keys["Iv1.app"] = rsa(2)
-    await saved("acme-app", repo_url=f"{github.url}/acme/web", **app(github_app_private_key=rsa_pem(2)))
+    await saved("acme-app", repo_url=f"http://{github.host}/acme/web", **app(github_app_private_key=rsa_pem(2)))
     await asyncio.sleep(0.25)
-    assert (await find("git", f"{github.url}/acme/web")).password == "ghs-token-2"
+    assert (await find("git", f"http://{github.host}/acme/web")).password == "ghs-token-2"
     assert github.issued == ["web", "web"]
 
 
 async def test_projects_share_an_app_as_its_annotation_says(saved, lookup, github, caplog):
     """Who is not named opens nothing with it; one that cannot be read lets nobody."""
     caplog.set_level(logging.INFO, "drayage")
-    shared = {"project": SHARED, "repo_url": f"^{github.url}/acme/", "repo_url_is_regex": True}
+    shared = {"project": SHARED, "repo_url": f"^http://{github.host}/acme/", "repo_url_is_regex": True}
     name = f"app-{uuid4().hex[:8]}"
     await saved(name, **shared, **app(github_token_scopes='{"shop": ["web"]}'))
-    assert (await lookup.credentials("shop")("git", f"{github.url}/acme/web")).password == "ghs-token-1"
-    assert await lookup.credentials("shop")("git", f"{github.url}/acme/config") is None
-    assert await lookup.credentials("desk")("git", f"{github.url}/acme/web") is None
-    assert f"project desk may not open {github.url}/acme/web with credentials {name!r}" in caplog.messages
+    assert (await lookup.credentials("shop")("git", f"http://{github.host}/acme/web")).password == "ghs-token-1"
+    assert await lookup.credentials("shop")("git", f"http://{github.host}/acme/config") is None
+    assert await lookup.credentials("desk")("git", f"http://{github.host}/acme/web") is None
+    assert f"project desk may not open http://{github.host}/acme/web with credentials {name!r}" in caplog.messages
     await saved(name, **shared, **app(github_token_scopes='{"shop": '))
     await asyncio.sleep(0.25)
     with pytest.raises(Invalid, match=f"credentials '{name}' open nothing: their annotation .* is no JSON of projects"):
-        await lookup.credentials("shop")("git", f"{github.url}/acme/web")
+        await lookup.credentials("shop")("git", f"http://{github.host}/acme/web")
     assert github.issued == ["web"]
 
 

@@ -25,6 +25,7 @@ class GitHub:
     clock: Callable[[], datetime]
     keys: dict[str, RSAPrivateKey]
     installations: dict[str, set[str]] = field(default_factory=lambda: {"42": {"web", "config"}})
+    host: str = ""
     broken: Answer | None = None
     issued: list[str] = field(default_factory=list)
     opened: list[str] = field(default_factory=list)
