@@ -130,6 +130,7 @@ async def frozen(
     now: datetime,
     ulid: str,
 ) -> PromotionRecord:
+    """Return the Promotion as it will be kept: variables, tasks and steps as they are now (Kargo: at creation)."""
     template = stage.spec.promotion_template
     assert template is not None  # no control-flow Stage comes here
     tasks = await _tasks(ledger, wish.project)
