@@ -68,8 +68,8 @@ class Budgets:
         budget = self._budgets[key] = Budget(host, key[1], self._pace)
         if key in self._recalled:
             budget.recall(self._recalled.pop(key), datetime.now(UTC))
-        while len(self._budgets) > MAX_BUDGETS and next(iter(self._budgets.values())).idle:
-            self._budgets.popitem(last=False)
+        if len(self._budgets) > MAX_BUDGETS:
+            del self._budgets[next(key for key, each in self._budgets.items() if each.idle)]  # the new one is
         return budget
 
     def _changed(self, host: Host) -> None:

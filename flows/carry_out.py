@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Completed, Failed
 
+from blocks.budget import asking_for
 from blocks.errors import Conflict
 from blocks.ledger.records import Phase, PromotionRecord, StepRun, StepStatus
 from flows.current_run import CurrentRun, come_back, leave_quietly
@@ -87,9 +88,17 @@ async def _run(here: World, record: PromotionRecord, run: CurrentRun, workplace:
         return await attempt(step, config, surroundings.context(step_run, _now()))
 
     leave_after = here.settings.leave_after_seconds if run.deployed else None
-    return await run_steps(
-        record.steps, known, scope=scope, attempt=once, save=save, now=_now, around=_as_task, leave_after=leave_after
-    )
+    with asking_for(f"{record.project}/{record.name}"):
+        return await run_steps(
+            record.steps,
+            known,
+            scope=scope,
+            attempt=once,
+            save=save,
+            now=_now,
+            around=_as_task,
+            leave_after=leave_after,
+        )
 
 
 async def _as_task(step: Json, step_run: StepRun, finish: Finish) -> StepRun:

@@ -25,7 +25,8 @@ async def report_budgets(here: World) -> None:
     They only inform: when ledger or Prefect do not take them, that is logged and survived.
     """
     now = datetime.now(UTC)
-    fresh = [state for budgets in here.budgets for state in budgets.states(now) if _changed(here, state)]
+    states = [state for budgets in here.budgets for state in budgets.states(now)]
+    fresh = [state for state in states if _changed(here, state)]
     if not fresh:
         return
     try:
@@ -36,7 +37,7 @@ async def report_budgets(here: World) -> None:
     except Exception as error:
         log.warning("cannot tell what is left of %d budgets: %s", len(fresh), type(error).__name__)
         return
-    here.reported.update({state.key: state for state in fresh})
+    here.reported = {state.key: state if state in fresh else here.reported[state.key] for state in states}
 
 
 def _changed(here: World, state: BudgetState) -> bool:

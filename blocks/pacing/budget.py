@@ -200,8 +200,8 @@ class Budget:
         whole = pause + self._allowance.spacing(now) * (waiting - 1)
         if whole <= LONGEST_WAIT:
             return
-        name, when = called(self.host.name), minute(datetime.now(UTC) + timedelta(seconds=pause))
-        if self.host.backoff.pause(now) >= pause:
+        name, when = called(self.host.name), minute(datetime.now(UTC) + timedelta(seconds=whole))
+        if 0.0 < pause <= self.host.backoff.pause(now):
             raise Unreachable(f"{name} fails whoever asks; it is asked again at {when}", whole)
         whom = f" with credentials {self.credential!r}" if self.credential else ""
         raise RateLimited(f"{name} asks to wait until {when}{whom}{self._left()}", whole)

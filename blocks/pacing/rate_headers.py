@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
-UNIX_TIME = 1_000_000_000
-"""Numbers of seconds from here on are a time and not a duration."""
+UNIX_TIME, MILLISECONDS = 1_000_000_000, 1_000_000_000_000
+"""Numbers from here on are a time and not a duration, and one in milliseconds."""
 
 SECONDARY_WAIT = 60.0
 """Seconds to wait when GitHub says we were too fast and names no time (as it asks for)."""
@@ -93,11 +93,12 @@ def _first_number(value: str) -> int | None:
 
 
 def _seconds(number: float, server: datetime) -> float:
-    return max(0.0, number - server.timestamp()) if number >= UNIX_TIME else number
+    seconds = number / 1_000 if number >= MILLISECONDS else number
+    return max(0.0, seconds - server.timestamp()) if seconds >= UNIX_TIME else seconds
 
 
 def _wait(value: str, server: datetime) -> float | None:
-    if re.fullmatch(r"\s*[0-9]{1,15}(\.[0-9]{1,15})?\s*", value):
+    if re.fullmatch(r"[ \t]*[0-9]{1,15}(\.[0-9]{1,15})?[ \t]*", value):
         return _seconds(float(value), server)
     said = _date(value)
     return None if said is None else max(0.0, (said - server).total_seconds())

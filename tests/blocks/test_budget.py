@@ -406,6 +406,21 @@ def test_little_is_made_to_last(remaining, reset, seconds):
     assert run(main()) == pytest.approx(seconds)
 
 
+def test_who_would_wait_for_a_scarce_request_is_turned_away():
+    """With a sentence about what is left and a time when it may be had, although nobody has to wait now."""
+
+    async def main():
+        budget = Budgets(FAST).of("api.github.com")
+        await ask(budget, headers=left(100, reset=1_000))
+        await asyncio.sleep(60)
+        return await asyncio.gather(*(ask_for(f"p/w{number}", budget, None, 1.0) for number in range(9)))
+
+    answers = run(main())
+    refused = [each for each in answers if isinstance(each, RateLimited)]
+    assert 0 < len(refused) < 9
+    assert all(str(each).endswith(" UTC: 100 of 5,000 requests are left") for each in refused)
+
+
 def test_more_than_is_left_never_goes():
     """Requests under way count already: with three left, three go, however many want to."""
 

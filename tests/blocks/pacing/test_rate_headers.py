@@ -72,6 +72,7 @@ GITLAB = {
         pytest.param({"ratelimit": '"day";r=900;t=80000, "minute";r=3;t=12'}, Quota(None, 3, 12.0), id="the-tightest"),
         pytest.param({"x-ratelimit-limit": "many", "x-ratelimit-remaining": "-1"}, None, id="garbage"),
         pytest.param({"x-ratelimit-remaining": "0"}, Quota(None, 0, None), id="only-what-is-left"),
+        pytest.param(GITHUB | {"x-ratelimit-reset": f"{RESET}000"}, Quota(5000, 4210, 300.0), id="milliseconds"),
         pytest.param(GITHUB | {"x-ratelimit-reset": "0"}, Quota(5000, 4210, 0.0), id="reset-now"),
         pytest.param(GITHUB | {"x-ratelimit-reset": str(RESET - 900)}, Quota(5000, 4210, 0.0), id="reset-before"),
     ],
