@@ -75,7 +75,7 @@ async def _all(mirrors: Mirrors, url: str, before: list[dict[str, Any]] | None) 
     """Ask all subscriptions at once, as one run of discovery does."""
     sources = Sources(None, mirrors, None, _nobody)
     now = datetime.now(UTC)
-    known: list[Any] = list(before or [None] * WAREHOUSES)
+    known: list[dict[str, Any] | None] = [*before] if before else [None] * WAREHOUSES
     return await asyncio.gather(
         *(
             discover_git(

@@ -92,7 +92,7 @@ async def take_over(repository: Path, clone: Path, commit: str, ref: str, *, loc
 
 
 async def _fetch(opened: Access, repository: Path, *wanted: str, lock: int, timeout: float) -> None:
-    """Fetch; a blobless repository asks for no contents, and a server that knows no filters sends them all the same."""
+    """Fetch; a blobless repository asks for no contents, which not every server can leave out."""
     mirrored = (f"+{ref}:{ref}" if ref.startswith("refs/") else ref for ref in wanted)
     blobless = is_blobless(repository)
     try:

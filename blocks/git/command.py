@@ -47,6 +47,7 @@ SETTINGS = {
     "core.askPass": "",
     "core.autocrlf": "false",
     "core.quotePath": "false",
+    "core.fsync": "committed,-loose-object,-reference",  # ten thousand tags are as many files; broken ones are mended
     "core.commentChar": "\x01",  # lines of a message that begin with # are part of it
     "credential.helper": "",  # an empty value forgets every helper configured elsewhere
     "gc.auto": "0",
