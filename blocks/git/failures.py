@@ -40,7 +40,7 @@ MEANINGS: tuple[tuple[str, type[DrayageError], str], ...] = (
     (r"[Rr]epository '?[^\n]*not found|returned error: 404|does not (appear to be a git repository|exist)"
      r"|[Rr]epository not found", NotFound, "check the URL, and that the credentials may see it"),
     (r"couldn't find remote ref|not our ref|unadvertised object", NotFound, "the repository no longer has it"),
-    (r"reference broken|bad ref(erence)? for|unable to parse packed-refs|packed-refs.* (is corrupt|line)", Damaged,
+    (r"reference broken|(unexpected|unterminated) line in \S*packed-refs", Damaged,
      "the local copy is damaged"),
     (r"cannot lock ref|failed to update ref|reference already exists|\.lock': File exists", Conflict,
      "somebody else is writing there"),
