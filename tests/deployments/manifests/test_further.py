@@ -2,16 +2,9 @@
 
 import pytest
 
-from tests.deployments.manifests.report import PROJECT, loaded, report
+from tests.deployments.manifests.report import PROJECT, WAREHOUSE, loaded, report
 
-HEAD = """\
----
-apiVersion: kargo.akuity.io/v1alpha1
-kind: Warehouse
-metadata: {name: main, namespace: demo}
-spec:
-  subscriptions:
-"""
+HEAD = WAREHOUSE[: WAREHOUSE.index("  - image")]
 CLI = "https://github.com/acme/cli"
 
 

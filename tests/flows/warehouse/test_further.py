@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
+from blocks.budget import ASKING_FOR, asking_for
 from blocks.errors import DrayageError, Invalid, RateLimited, Unavailable
 from flows.warehouse.apart import Apart
 from flows.warehouse.asking import Asking, Hint, Sources
@@ -140,6 +141,22 @@ async def test_it_runs_apart_and_asks_through_us():
     assert list(memory) == [("subscription:npm", "a")]
     assert seen["http"] == "GET https://x {'params': {'q': 1}}"
     assert seen["credentials"] == "git https://x"
+
+
+async def test_its_requests_are_its_warehouses():
+    """Though they begin in another thread, they count as those of the Warehouse that is looked at."""
+    seen = []
+
+    async def request(method, url):
+        seen.append(ASKING_FOR.get())
+
+    async def discover(config, http):
+        await asyncio.gather(*(http.get("https://x") for _ in range(3)))
+        return []
+
+    with asking_for("shop/main"):
+        await found(discover, web=SimpleNamespace(request=request))
+    assert seen == ["shop/main"] * 3
 
 
 async def test_requests_have_an_end():
