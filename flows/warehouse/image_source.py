@@ -40,6 +40,7 @@ class Source:
         self._began = asyncio.get_running_loop().time()
         self._unkept = Unkept(self._index, self._repository.name)
         self._sure: set[str] = set()
+        self._confirmed = False
         self._images: dict[str, ImageDetails] = {}
 
     async def tags(self) -> list[str]:
@@ -66,6 +67,7 @@ class Source:
 
     async def confirm(self, tags: Sequence[str]) -> None:
         """Ask whether these known tags still point at the same, and read those that do not. Raises as `read`."""
+        self._confirmed = True
         await self._each(Feed(tags, _all), self._confirm, len(tags))
         if left := [tag for tag in tags if tag not in self._sure]:
             done = len(tags) - len(left)
@@ -78,11 +80,9 @@ class Source:
             raise self._out_of_time(f"read 0 of 1 ({tag})", False)
 
     def due(self, chosen: Iterable[str]) -> list[str]:
-        """Which tags need confirming: those chosen, and the oldest of those behind which was nothing usable."""
+        """Which tags need confirming: those chosen, and the first time some of those that could not be used."""
         kept = chosen if self._followed or not self._subscription.cache_by_tag else ()
-        broken = [tag for tag, known in self.known.items() if known.image is None and self._lapsed(tag)]
-        broken.sort(key=lambda tag: self.known[tag].confirmed_at)
-        return [tag for tag in kept if self._lapsed(tag)] + broken[: self._subscription.discovery_limit]
+        return [*filter(self._lapsed, kept), *([] if self._confirmed else self._broken())]
 
     async def whole(self, images: Iterable[ImageDetails]) -> dict[str, ImageDetails]:
         """Return images with their annotations, by digest."""
@@ -99,6 +99,11 @@ class Source:
         if not known.digest:
             after = min(after, MENDED_AFTER)
         return self._followed or self._asking.thorough or lapsed(tag, known.confirmed_at, self._asking.now, after)
+
+    def _broken(self) -> list[str]:
+        """As many as are kept, those asked about longest ago first, so that thousands of leftovers take turns."""
+        broken = [tag for tag, known in self.known.items() if known.image is None and self._lapsed(tag)]
+        return sorted(broken, key=lambda tag: self.known[tag].confirmed_at)[: self._subscription.discovery_limit]
 
     async def _missing(self, tags: list[str]) -> list[str]:
         """Which tags nobody has read since this look began."""

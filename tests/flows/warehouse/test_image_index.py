@@ -220,6 +220,24 @@ async def test_a_best_tag_that_cannot_be_used_is_said(registry, looker, leave, s
     assert (await looker.condition(definition))[0] == "True"
 
 
+async def test_many_leftovers_take_turns(registry, look):
+    """Of many tags that cannot be used as many are asked about again as are kept, others each time."""
+    registry.push("good")
+    for number in range(12):
+        registry.put(f"old-{number}", INDEX, EMPTY | {"number": number})
+    subscription = {"imageSelectionStrategy": "NewestBuild", "discoveryLimit": 4, "client": unpaced()}
+    await look(**subscription)
+    seen = set()
+    for hours in (1, 2, 3):
+        registry.asked.clear()
+        assert named(await look(hours * HOURS, thorough=hours == 2, **subscription)) == ["good"]
+        again = {request.path.rpartition("/")[2] for request in registry.asked if request.method == "HEAD"}
+        assert len(again) == 5
+        seen |= again
+    assert len(seen) == 13
+    await subscription["client"].aclose()
+
+
 async def test_tags_that_vanish_between_list_and_read(registry, looker):
     """What is listed but not there is passed over, and found as soon as it is there."""
     registry.push("1.0.0")
