@@ -84,7 +84,7 @@ class Checkout(Model):
 class Config(Model):
     """Settings of git-clone."""
 
-    repo_url: str = Field(alias="repoURL", min_length=1, description="Repository, by http or https.")
+    repo_url: str = Field(alias="repoURL", min_length=1, description="Repository, by https, http or ssh.")
     checkout: list[Checkout] = Field(min_length=1, description="Checkouts, in order.")
     author: AuthorConfig = Field(default_factory=AuthorConfig, description="Who commits in this clone.")
     insecure_skip_tls_verify: bool = Field(
