@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
-from blocks.errors import Invalid, NotFound
+from blocks.errors import Invalid
 from blocks.ledger.records import Definition, FreightRecord
 from flows.advance import announce_ready
 from flows.announce import freight_created
+from flows.discover import no_warehouse
 from flows.freight.alias import suggest
 from flows.freight.assemble import Entry
 from flows.freight.by_hand import check_alias, put_together
@@ -42,10 +43,10 @@ async def create_freight(here: World, wish: FreightWish, actor: str) -> tuple[Fr
     Returns the Freight, and whether it is new: Freight of the same content is returned as it is. Raises Invalid with
     all that is wrong with the wish, NotFound for an unknown Warehouse or Freight, Conflict when the alias is taken.
     """
-    base = await find_freight(here, wish.project, wish.base) if wish.base else None
+    base = await here.ledger.freight.find(wish.project, wish.base) if wish.base else None
     if wish.alias:
         check_alias(wish.alias)
-    warehouse = await find_warehouse(here, wish.project, wish.warehouse or (base.origin if base else ""))
+    warehouse = await _warehouse(here, wish.project, wish.warehouse or (base.origin if base else ""))
     if base and base.origin != warehouse.name:
         raise Invalid(f"Freight {base.alias!r} is of Warehouse {base.origin!r} and cannot be cloned for another")
     recorded, fresh = await _recorded(here, warehouse, wish, base, actor)
@@ -83,7 +84,7 @@ async def rename_freight(here: World, project: str, freight: str, alias: str, ac
     Raises Invalid for what cannot be an alias, NotFound for unknown Freight, Conflict when the alias is another's.
     """
     check_alias(alias)
-    found = await find_freight(here, project, freight)
+    found = await here.ledger.freight.find(project, freight)
     renamed = await here.ledger.freight.set_alias(project, found.name, alias, actor, datetime.now(UTC))
     standing = (await here.ledger.stages.standings(project, [found.name]))[found.name]
     for stage in standing.currently_in:
@@ -97,23 +98,14 @@ async def delete_freight(here: World, project: str, freight: str, actor: str) ->
     Returns what it was, and whether its Warehouse still finds the same, so that discovery makes it anew. Raises
     NotFound for unknown Freight, Refused while it is in use with a sentence that says where.
     """
-    found = await find_freight(here, project, freight)
+    found = await here.ledger.freight.find(project, freight)
     gone = await here.ledger.freight.delete(project, found.name, actor, datetime.now(UTC))
     status = await here.ledger.warehouses.status(project, gone.origin)
     watched = await here.ledger.definitions.get("Warehouse", project, gone.origin)
     return gone, watched is not None and status.last_freight == gone.name
 
 
-async def find_freight(here: World, project: str, freight: str) -> FreightRecord:
-    """Find Freight by name, alias or a unique start of the name. Raises NotFound."""
-    if found := await here.ledger.freight.get(project, freight):
+async def _warehouse(here: World, project: str, warehouse: str) -> Definition:
+    if found := await here.ledger.definitions.get("Warehouse", project, warehouse):
         return found
-    raise NotFound(f"project {project!r} has no Freight with the alias or name {freight!r}")
-
-
-async def find_warehouse(here: World, project: str, warehouse: str) -> Definition:
-    """Find a Warehouse. Raises NotFound with the known names."""
-    known = {each.name: each for each in await here.ledger.definitions.list("Warehouse", project)}
-    if warehouse not in known:
-        raise NotFound(f"project {project!r} has no Warehouse {warehouse!r}; it has: {', '.join(known) or 'none'}")
-    return known[warehouse]
+    raise await no_warehouse(here.ledger, project, warehouse)

@@ -126,9 +126,7 @@ async def approve_freight(here: World, project: str, stage: str, freight: str, a
     Returns False when it was approved before. The Stage's automation hears of it at the next advance.
     """
     definition = (await read_pipeline(here.ledger, project)).stage(stage)
-    found = await here.ledger.freight.get(project, freight)
-    if found is None:
-        raise NotFound(f"project {project!r} has no Freight with the alias or name {freight!r}")
+    found = await here.ledger.freight.find(project, freight)
     if definition.spec.request(found.origin) is None:
         raise Refused(f"Stage {stage!r} takes no Freight from Warehouse {found.origin!r}")
     return await here.ledger.stages.approve(project, stage, found.name, actor, datetime.now(UTC))

@@ -68,6 +68,12 @@ class FreightShelf(Part):
             found = await rows.every(connection, FreightRecord, query.where(begins).limit(2))
         return found[0] if len(found) == 1 else None
 
+    async def find(self, project: str, name: str) -> FreightRecord:
+        """Return what `get` returns. Raises NotFound where that is nothing."""
+        if found := await self.get(project, name):
+            return found
+        raise NotFound(f"project {project!r} has no Freight with the alias or name {name!r}")
+
     async def list(self, project: str, origin: str | None = None, limit: int = 1_000) -> list[FreightRecord]:
         """Return Freight of a project (of one origin), newest discovered first, then by name, descending."""
         query = all_freight().where(freight.c.project == project)

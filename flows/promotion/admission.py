@@ -82,10 +82,7 @@ async def _freight(
     ledger: Ledger, outlook: Outlook, stage: StageDefinition, wish: Wish, now: datetime
 ) -> FreightRecord:
     if wish.freight:
-        found = await ledger.freight.get(wish.project, wish.freight)
-        if found is None:
-            raise NotFound(f"project {wish.project!r} has no Freight with the alias or name {wish.freight!r}")
-        return found
+        return await ledger.freight.find(wish.project, wish.freight)
     situation = outlook.situation(stage)
     requests = [each for each in stage.spec.requested_freight if wish.origin in ("", each.origin.name)]
     if not requests:

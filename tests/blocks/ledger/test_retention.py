@@ -1,6 +1,7 @@
 """Old Freight and old Promotions go, and never what somebody needs, however much happens at once."""
 
 import asyncio
+import random
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 from blocks.errors import NotFound
 from blocks.ledger import rows, tables
 from blocks.ledger.freight_rows import pin
+from blocks.ledger.promotion_claims import Started
 from blocks.ledger.records import Decision, Phase, StepRun, VerificationPhase, WarehouseStatus
 from blocks.ledger.retention import FREIGHT, PAGE, PROMOTIONS
 from flows.freight.collector import Collecting, collect_old
@@ -250,3 +252,35 @@ async def test_lines_are_those_with_more_than_is_kept(ledger):
     assert await ledger.retention.lines(FREIGHT, 1) == [("p", ORIGIN)]
     assert await ledger.retention.lines(FREIGHT, 0, "q") == []
     assert await ledger.retention.lines(PROMOTIONS, 0) == [("p", "test")]
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_whatever_happened_nothing_needed_goes(ledger, seed):
+    """After any history: what is in use, young, on its way or within the last stays is there, and the rest is gone."""
+    dice, keep, now = random.Random(seed), 2, at(60 + 25)
+    await shelve(ledger, *(f"f{number:02}" for number in range(40)))
+    for minute in range(25):
+        name, stage, about = f"n{minute:02}", dice.choice(["test", "prod"]), f"f{dice.randrange(40):02}"
+        await ledger.promotions.create(promotion(name, about, stage, minute))
+        if dice.random() < 0.6 and isinstance(
+            await start(ledger, name, minutes=minute, collection={ORIGIN: about}), Started
+        ):
+            await ledger.promotions.finish("p", name, "run", Phase.SUCCEEDED, "", at(minute))
+        elif dice.random() < 0.7:
+            await ledger.promotions.abort("p", name, "ann", "", at(minute))
+    before = {each.name: each for each in await ledger.freight.list("p")}
+    running = {visit.freight for by in (await ledger.stages.currents("p")).values() for visit in by.values()}
+    coming = {each.freight for each in await ledger.promotions.open("p")}
+    past = {visit.freight for stage in ("test", "prod") for visit in await ledger.stages.visits("p", stage, keep)}
+    oldest = min(running | coming, key=lambda name: before[name].discovered_at)
+    newer = {name for name, each in before.items() if each.discovered_at >= before[oldest].discovered_at}
+    young = {name for name, each in before.items() if now - each.discovered_at < HOUR}
+
+    await collect(ledger, keep, HOUR, now)
+
+    there = set(await left(ledger))
+    assert there >= running | coming | past | newer | young
+    assert (await collect(ledger, keep, HOUR, now))["Freight"] == []
+    ended = {each.name for each in await ledger.promotions.list("p", limit=100) if each.phase.terminal}
+    brought = {visit.promotion for by in (await ledger.stages.currents("p")).values() for visit in by.values()}
+    assert ended >= brought
