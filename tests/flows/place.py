@@ -34,6 +34,10 @@ class Place:
         """Push an image."""
         return await push_image(self.sandbox.url, name, tag, created=BUILT)
 
+    def now(self, seconds=0):
+        """The time, or so many seconds later."""
+        return datetime.now(UTC) + timedelta(seconds=seconds)
+
     def disturb(self, path, **fault):
         """Disturb requests below a path."""
         self.sandbox.faults.add(Fault(match=path, **fault))
@@ -49,7 +53,7 @@ class Place:
 
     async def freight(self):
         """Origins of all Freight."""
-        return sorted(each.origin for each in await self.here.ledger.freight.list(self.project))
+        return sorted(each.origin for each in await self.here.ledger.freight.list(self.project, limit=1_000))
 
     async def later(self, name, seconds):
         """Let a Warehouse have been looked at longer ago."""

@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import LogFilter
 
 from blocks.errors import NotFound
+from blocks.ledger.tables import registry_images
 from deployments.sandbox.server import Sandbox
 from flows.discover import discover
 from flows.world import opened_world
@@ -146,8 +148,11 @@ async def test_a_run_with_trouble_completes(place):
     await place.push("well")
     await place.push("flaky")
     place.disturb("/v2/flaky", kind="status", status=500)
-    digest = await place.push("broken")
-    await place.here.ledger.cache.put(f"image:{place.sandbox.host}/broken", {digest: {"createdAt": SECRET}})
+    await place.push("broken")
+    await discover(place.project, "broken")
+    await place.later("broken", 301)
+    async with place.here.ledger.database.write() as connection:
+        await connection.execute(sa.update(registry_images).values(platforms=SECRET))
     state = await discover(place.project, return_state=True)
     assert (state.type.value, state.name) == ("COMPLETED", "Discovered")
     (alias,) = await state.aresult()
@@ -169,7 +174,7 @@ async def test_a_run_with_trouble_completes(place):
 
     await until(logged, "the log", 20)
     assert said(f"{place.project}/well: new Freight {alias}", 20)
-    assert said("in _thawed", 30)
+    assert said("in _platforms", 30)
     assert not any(SECRET in each.message for each in logs)
 
     place.sandbox.faults.clear()
