@@ -19,7 +19,7 @@ Key = tuple[str, str]
 MOST_REFRESHES = 100
 """Refreshes of one Warehouse kept apart; more of them together ask for a look at all of it."""
 
-TOKEN_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+SPELLED = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 class Warehouses(Part):
@@ -60,7 +60,7 @@ class Warehouses(Part):
 
         Returns the token under which that is handled: `refresh_handled` is then equal to it or greater, as text.
         """
-        token = now.astimezone(UTC).strftime(TOKEN_TIME)
+        token = now.astimezone(UTC).strftime(SPELLED)
         async with self._database.write() as connection:
             await _add_missing(connection, keys, now)
             stored = [each for key in sorted(keys) if (each := await _status(connection, key, lock=True))]
@@ -104,7 +104,7 @@ async def _add_missing(connection: AsyncConnection, keys: Collection[Key], now: 
 def _following(token: str) -> str:
     """The next token after one, so that tokens grow whatever the clocks of those who ask say."""
     try:
-        return (datetime.strptime(token, TOKEN_TIME) + timedelta(microseconds=1)).strftime(TOKEN_TIME)
+        return (datetime.strptime(token, SPELLED) + timedelta(microseconds=1)).strftime(SPELLED)
     except ValueError:
         return ""
 
