@@ -8,6 +8,9 @@ from blocks.ledger.part import Part
 from blocks.ledger.records import AuditEvent
 from blocks.ledger.tables import audit
 
+MOST_RECORDED = 1_000
+"""Events of one type that one Promotion is expected to record at most."""
+
 
 async def write_event(connection: AsyncConnection, *events: AuditEvent) -> None:
     """Add events within the transaction they tell of."""
@@ -22,6 +25,21 @@ class Audit(Part):
         """Add an event of something that is no transition of the ledger's own. Its id is given by the ledger."""
         async with self._database.write() as connection:
             await write_event(connection, event)
+
+    async def record_once(self, event: AuditEvent) -> bool:
+        """Add what a step of a Promotion records; False when the step, `data["step"]`, has recorded that type before.
+
+        Steps are run again after a worker died. The subject is the Promotion, on which one run works at a time.
+        """
+        before = sa.select(audit.c.data).where(
+            audit.c.project == event.project, audit.c.type == event.type, audit.c.subject == event.subject
+        )
+        async with self._database.write() as connection:
+            for data in (await connection.execute(before.limit(MOST_RECORDED))).scalars():
+                if data.get("step") == event.data["step"]:
+                    return False
+            await write_event(connection, event)
+            return True
 
     async def list(
         self, project: str | None = None, limit: int = 100, type: str | None = None, subject: str | None = None

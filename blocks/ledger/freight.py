@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -117,12 +116,6 @@ class FreightShelf(Part):
                 raise Refused(f"Freight {stored.alias!r} is in use and cannot be deleted: {', '.join(used)}")
             await take_away(connection, [stored], "Deleted", actor, now)
             return stored
-
-    async def put_metadata(self, project: str, name: str, key: str, value: Any) -> None:
-        """Set one key of a Freight's metadata to a JSON value. Raises NotFound without such Freight."""
-        async with self._database.write() as connection:
-            stored = await _required(connection, project, name)
-            await connection.execute(_update(project, name).values(metadata={**stored.metadata, key: value}))
 
 
 async def _refuse_taken(connection: AsyncConnection, project: str, name: str, alias: str) -> None:

@@ -10,6 +10,7 @@ from blocks.ledger.definitions import Definitions
 from blocks.ledger.freight import FreightShelf
 from blocks.ledger.leases import Leases
 from blocks.ledger.migrate import migrate
+from blocks.ledger.notes import Notes
 from blocks.ledger.promotions import Promotions
 from blocks.ledger.registry_index import RegistryIndex
 from blocks.ledger.retention import Retention
@@ -33,6 +34,7 @@ class Ledger:
         self.stages = Stages(database)
         self.promotions = Promotions(database)
         self.verifications = Verifications(database)
+        self.notes = Notes(database)
         self.audit = Audit(database)
         self.budgets = BudgetStates(database)
         self.cache = Cache(database)

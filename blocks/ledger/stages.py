@@ -12,7 +12,7 @@ from blocks.ledger.freight_rows import pin, pinned
 from blocks.ledger.part import Part
 from blocks.ledger.records import AuditEvent, Hold, Standing, Visit
 from blocks.ledger.standings import standings_of
-from blocks.ledger.tables import approvals, holds, visits
+from blocks.ledger.tables import approvals, holds, stage_metadata, visits
 from blocks.ledger.visits import all_visits, in_stage, leave, mark_verified, open_visits
 
 CURRENT_LIMIT = 100_000
@@ -105,13 +105,13 @@ class Stages(Part):
                 await hold_rules.lift(connection, project, stage, origin)
 
     async def remove(self, project: str, stage: str, now: datetime) -> None:
-        """Forget a deleted Stage: marks, approvals and holds go, visits stay as closed history."""
+        """Forget a deleted Stage: marks, approvals, holds and metadata go, visits stay as closed history."""
         async with self._database.write() as connection:
             for visit in (await open_visits(connection, project, stage)).values():
                 await leave(connection, visit, now)
             gone = sa.update(visits).where(in_stage(project, stage), visits.c.removed_at.is_(None))
             await connection.execute(gone.values(removed_at=now))
-            for table in (approvals, holds):
+            for table in (approvals, holds, stage_metadata):
                 here = sa.and_(table.c.project == project, table.c.stage == stage)
                 await connection.execute(sa.delete(table).where(here))
 

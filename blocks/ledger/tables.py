@@ -227,6 +227,14 @@ step_runs = sa.Table(
     _flag("continue_on_error"),
 )
 
+stage_metadata = sa.Table(
+    "stage_metadata",
+    metadata,
+    _key("project"),
+    _key("stage"),
+    _json("metadata"),
+)
+
 decisions = sa.Table(
     "decisions",
     metadata,

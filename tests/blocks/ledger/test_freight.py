@@ -98,17 +98,6 @@ async def test_an_alias_can_be_changed(ledger):
         await ledger.freight.set_alias("p", "nope", "x", "ann", at(3))
 
 
-async def test_metadata_by_key(ledger):
-    """One key changes, the others and the content stay."""
-    stored, _ = await record(ledger, A, "merry-otter")
-    await ledger.freight.put_metadata("p", A, "ticket", "X-1")
-    await ledger.freight.put_metadata("p", A, "risk", {"score": 3})
-
-    assert await ledger.freight.get("p", A) == replace(stored, metadata={"ticket": "X-1", "risk": {"score": 3}})
-    with pytest.raises(NotFound):
-        await ledger.freight.put_metadata("p", "nope", "k", 1)
-
-
 async def test_deleting_takes_approvals_and_stays_along(ledger):
     """The same content found again is new: nothing is known of it. The trail keeps what it was."""
     await record(ledger, A, "merry-otter")
