@@ -37,6 +37,7 @@ class Clone:
             "drayage.insecure": str(origin.insecure).lower(),
             "user.name": origin.author.name,
             "user.email": origin.author.email,
+            **({"drayage.signingkey": str(origin.key_file)} if origin.key_file else {}),
         }
         for key, value in kept.items():
             await git("config", "--local", "--replace-all", key, value, cwd=repository)

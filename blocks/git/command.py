@@ -2,14 +2,13 @@
 
 import asyncio
 import os
-import signal
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from blocks.errors import BadAnswer, Refused, Unreachable
 from blocks.git.access import Access
 from blocks.git.failures import Damaged, failure
+from blocks.git.process import end, exchange
 from blocks.git.ssh import ssh_files
 
 LOCAL_TIMEOUT = 120.0
@@ -87,13 +86,13 @@ async def git(
         process = await _start(args, cwd, _environment(access, cwd, key | dict(env or {})), input is not None, holding)
         try:
             async with asyncio.timeout(timeout):
-                out, err = await _exchange(process, input, limit)
+                out, err = await exchange(process, input, limit)
                 code = await process.wait()
         except TimeoutError:
             what = f"git {verb} of {access.url}" if access else f"git {verb}"
             raise Unreachable(f"{what} was not done within {timeout:g} s and was stopped") from None
         finally:
-            await _end(process)
+            await end(process)
     if out is None or err is None:
         raise BadAnswer(f"git {verb} printed more than {limit} bytes, the limit")
     if code not in accept:
@@ -136,45 +135,3 @@ def _environment(access: Access | None, cwd: Path | None, more: Mapping[str, str
     if cwd:  # a folder that lost its repository must not stand for one further up
         allowed["GIT_CEILING_DIRECTORIES"] = str(cwd.absolute().parent)
     return inherited | FIXED | numbered | allowed | secrets | dict(more)
-
-
-async def _exchange(
-    process: asyncio.subprocess.Process, given: str | None, limit: int
-) -> tuple[str | None, str | None]:
-    """Feed and read Git at the same time; None stands for output over the limit."""
-    assert process.stdout and process.stderr
-    out, err, _ = await asyncio.gather(
-        _read(process, process.stdout, limit), _read(process, process.stderr, limit), _feed(process, given)
-    )
-    return out, err
-
-
-async def _read(process: asyncio.subprocess.Process, stream: asyncio.StreamReader, limit: int) -> str | None:
-    read = bytearray()
-    while chunk := await stream.read(65536):
-        read += chunk
-        if len(read) > limit:
-            _kill(process)
-            return None
-    return read.decode("utf-8", "replace")
-
-
-async def _feed(process: asyncio.subprocess.Process, given: str | None) -> None:
-    if given is None or process.stdin is None:
-        return
-    with suppress(BrokenPipeError, ConnectionResetError):
-        process.stdin.write(given.encode())
-        await process.stdin.drain()
-        process.stdin.close()
-
-
-def _kill(process: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Make sure nothing of it stays behind, whatever ended our interest in it."""
-    if process.returncode is None:
-        _kill(process)
-        await asyncio.shield(process.wait())

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from blocks.budget import Budgets
 from blocks.errors import BadAnswer, Conflict, DrayageError
@@ -24,6 +24,7 @@ from blocks.git.bare import (
     take_over,
     tidy,
 )
+from blocks.git.committing import Committing
 from blocks.git.failures import Damaged
 from blocks.git.lock import exclusive, remove_stale
 from blocks.git.recent import Recent
@@ -32,6 +33,9 @@ from blocks.git.room import in_use, make_room, measure
 from blocks.git.shared import Shared
 from blocks.git.view import View
 from blocks.records import Credentials
+
+if TYPE_CHECKING:
+    from blocks.git.group import Branches
 
 T = TypeVar("T")
 
@@ -69,12 +73,16 @@ class Mirrors:
         max_bytes: int = MAX_BYTES,
         budgets: Budgets | None = None,
         memory: float = MEMORY,
+        committing: Committing | None = None,
     ) -> None:
         """Use `root`, made when missing. `timeout` bounds one download and the wait for another writer, in seconds.
 
-        What a remote said is good for `memory` seconds to those who do not ask for a fresh look.
+        What a remote said is good for `memory` seconds to those who do not ask for a fresh look. `committing` and
+        `branches` are for those who commit and push.
         """
         self.root = root
+        self.committing = committing or Committing()
+        self.branches: Branches | None = None
         self._allow_file = allow_file
         self._allow_plain_http_credentials = allow_plain_http_credentials
         self._timeout = timeout
@@ -155,9 +163,13 @@ class Mirrors:
 
     def pushing(self, url: str, branch: str) -> AbstractAsyncContextManager[int]:
         """Hold the right to push to one branch, among everything that uses this folder."""
-        name = hashlib.sha256(f"{mirror_key(url)}\0{branch}".encode()).hexdigest()[:24]
         self.root.mkdir(parents=True, exist_ok=True)
-        return exclusive(self.root / f"{name}.push", timeout=self._timeout, what=f"branch {branch!r} of {url}")
+        return exclusive(self.pushing_file(url, branch), timeout=self._timeout, what=f"branch {branch!r} of {url}")
+
+    def pushing_file(self, url: str, branch: str) -> Path:
+        """Name the lock file of one branch."""
+        name = hashlib.sha256(f"{mirror_key(url)}\0{branch}".encode()).hexdigest()[:24]
+        return self.root / f"{name}.push"
 
     async def adopt(self, opened: Access, clone: Path, ref: str, commit: str) -> None:
         """Take over what was just pushed from a clone on this disk, so that the next look costs no download.

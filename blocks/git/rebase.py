@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from blocks.errors import Refused, Terminal
+from blocks.errors import Terminal
 from blocks.git.command import git
-
-REBASE_LIMIT = 200
-"""Commits that are moved at once."""
+from blocks.git.commits import Made, make, tree_of
+from blocks.git.identity import PROMOTION
+from blocks.git.signing import Signer
 
 _NOBODY = "nobody <nobody> 0 +0000"
 
@@ -17,69 +17,65 @@ class Conflicting(Terminal):
 
 
 @dataclass(frozen=True)
-class Made:
-    """A commit taken apart: enough to make it again on another parent."""
+class Top:
+    """The commit others are put on, and its tree."""
 
     id: str
     tree: str
-    parent: str | None
-    author: str
-    committer: str
-    message: str
 
-    @property
-    def subject(self) -> str:
-        """The first line of the message."""
-        return self.message.partition("\n")[0]
-
-    @property
-    def identity(self) -> tuple[str, str]:
-        """What stays the same when a commit is put on another parent: author with date, and message."""
-        return self.author, self.message
+    @classmethod
+    async def of(cls, repository: Path, commit: str) -> "Top":
+        """Stand on a commit."""
+        return cls(commit, await tree_of(repository, commit))
 
 
-async def read(repository: Path, commit: str) -> Made:
-    """Take a commit apart."""
-    head, _, message = (await git("cat-file", "commit", commit, cwd=repository)).partition("\n\n")
-    lines = [line.partition(" ") for line in head.splitlines()]
-    first = {name: value for name, _, value in reversed(lines)}
-    return Made(commit, first["tree"], first.get("parent"), first["author"], first["committer"], message)
+async def rebase(repository: Path, commits: list[Made], onto: Top, signer: Signer | None = None) -> Top:
+    """Put commits onto another one and return the new top; what is in there already is left out.
 
-
-async def missing(repository: Path, base: str, tip: str) -> list[Made]:
-    """List the commits that lead to `tip` and not to `base`, oldest first, merges as one. Raises Refused over 200."""
-    options = ("--first-parent", "--reverse", f"--max-count={REBASE_LIMIT + 1}")
-    ids = (await git("rev-list", *options, f"{base}..{tip}", "--", cwd=repository)).split()
-    if len(ids) > REBASE_LIMIT:
-        raise Refused(
-            f"more than {REBASE_LIMIT} commits would have to be rebased: the branches share too little history; "
-            "check targetBranch, or use force"
-        )
-    return [await read(repository, commit) for commit in ids]
-
-
-async def rebase(repository: Path, commits: list[Made], onto: str) -> str:
-    """Put commits onto another one and return the new tip; what is in there already is left out.
-
-    Keeps author, committer and dates, so that it gives the same commits each time. Raises Conflicting.
+    The first one's parent must lead to `onto`. Keeps author, committer and dates, so that it gives the same commits
+    each time; with a signer each is signed anew. Raises Conflicting.
     """
-    for commit in commits:
-        below = await _tree(repository, onto)
-        tree = await _merged(repository, commit, below)
-        if tree != below:
-            onto = await _make(repository, tree, onto, commit.author, commit.committer, commit.message)
+    for number, commit in enumerate(commits):
+        related = number == 0 and len(commit.parents) == 1
+        tree = await (_met(repository, commit, onto) if related else _applied(repository, commit, onto))
+        if tree != onto.tree:
+            parts = (commit.author, commit.committer, commit.message)
+            onto = Top(await make(repository, tree, [onto.id], *parts, signer), tree)
     return onto
 
 
-async def _merged(repository: Path, commit: Made, below: str) -> str:
-    """Apply what a commit changed to another tree and return the result.
+async def merge(repository: Path, ours: list[Made], onto: Top, branch: str, signer: Signer | None = None) -> Top:
+    """Merge what ends with the last of our commits into the branch and return the merge. Raises Conflicting.
+
+    It is dated and signed for by whoever made our last commit.
+    """
+    last = ours[-1]
+    tree = await _met(repository, last, onto)
+    claims = last.message.rstrip().rpartition("\n\n")[2]
+    trailers = f"\n{claims}\n" if f"{PROMOTION}: " in claims else ""
+    message = f"Merge {last.subject!r} into {branch}\n{trailers}"
+    parts = (last.committer, last.committer, message)
+    return Top(await make(repository, tree, [onto.id, last.id], *parts, signer), tree)
+
+
+async def _met(repository: Path, commit: Made, onto: Top) -> str:
+    """Merge a commit and return the tree, from where the two histories met: one commit's parent, or a merge's base."""
+    return await _merged(repository, commit, onto.id, commit.id)
+
+
+async def _applied(repository: Path, commit: Made, onto: Top) -> str:
+    """Apply what one commit changed to another tree and return the result.
 
     `git merge-tree` finds the common ancestor by itself, so the three trees are dressed up as commits.
     """
-    before = await _tree(repository, commit.parent) if commit.parent else await _empty(repository)
-    base = await _make(repository, before, None, _NOBODY, _NOBODY, "base")
-    ours = await _make(repository, below, base, _NOBODY, _NOBODY, "ours")
-    theirs = await _make(repository, commit.tree, base, _NOBODY, _NOBODY, "theirs")
+    before = await tree_of(repository, commit.parents[0]) if commit.parents else await _empty(repository)
+    base = await make(repository, before, [], _NOBODY, _NOBODY, "base")
+    ours = await make(repository, onto.tree, [base], _NOBODY, _NOBODY, "ours")
+    theirs = await make(repository, commit.tree, [base], _NOBODY, _NOBODY, "theirs")
+    return await _merged(repository, commit, ours, theirs)
+
+
+async def _merged(repository: Path, commit: Made, ours: str, theirs: str) -> str:
     options = ("--write-tree", "--name-only", "--no-messages")
     tree, *conflicts = (await git("merge-tree", *options, ours, theirs, cwd=repository, accept=(0, 1))).splitlines()
     if conflicts:
@@ -90,15 +86,5 @@ async def _merged(repository: Path, commit: Made, below: str) -> str:
     return tree
 
 
-async def _tree(repository: Path, commit: str) -> str:
-    return (await git("rev-parse", "--verify", f"{commit}^{{tree}}", cwd=repository)).strip()
-
-
 async def _empty(repository: Path) -> str:
     return (await git("mktree", cwd=repository, input="")).strip()
-
-
-async def _make(repository: Path, tree: str, parent: str | None, author: str, committer: str, message: str) -> str:
-    parents = f"parent {parent}\n" if parent else ""
-    text = f"tree {tree}\n{parents}author {author}\ncommitter {committer}\n\n{message}"
-    return (await git("hash-object", "-t", "commit", "-w", "--stdin", cwd=repository, input=text)).strip()

@@ -2,21 +2,14 @@
 
 import os
 import shlex
-import shutil
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from blocks.errors import Unavailable
 from blocks.git.access import Access
-from blocks.git.lock import try_lock
+from blocks.git.private import private_folder, write_private
 
 PREFIX = "drayage-ssh-"
-
-ORPHANED = 60.0
-"""Seconds after which files that no process holds were left behind by a killed one."""
 
 OPTIONS = {
     "BatchMode": "yes",
@@ -45,14 +38,10 @@ def ssh_files(access: Access | None) -> Iterator[dict[str, str]]:
     if access is None or access.transport != "ssh" or access.credentials is None:
         yield {}
         return
-    folder, lock = _private_folder()
-    try:
-        _write(folder / "key", _text(access.credentials.ssh_key))
-        _write(folder / "known_hosts", _text(access.credentials.known_hosts))
+    with private_folder(PREFIX, "an ssh key") as folder:
+        write_private(folder / "key", _text(access.credentials.ssh_key))
+        write_private(folder / "known_hosts", _text(access.credentials.known_hosts))
         yield {"GIT_SSH_COMMAND": ssh_command(folder), "GIT_SSH_VARIANT": "ssh"}
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
 
 
 def ssh_command(folder: Path) -> str:
@@ -64,40 +53,6 @@ def ssh_command(folder: Path) -> str:
     for name, value in (OPTIONS | files).items():
         words += ["-o", f"{name}={value}"]
     return shlex.join(words)
-
-
-def _private_folder() -> tuple[Path, int]:
-    try:
-        _sweep(Path(tempfile.gettempdir()))
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise Unavailable(f"no private file for an ssh key can be made: {error.strerror}; free the disk") from None
-    try_lock(descriptor)
-    return folder, descriptor
-
-
-def _sweep(place: Path) -> None:
-    """Remove what killed processes left: folders of ours that are old and that nobody holds locked."""
-    for folder in place.glob(f"{PREFIX}*"):
-        try:
-            seen = folder.lstat()
-            if seen.st_uid != os.getuid() or time.time() - seen.st_mtime < ORPHANED:
-                continue
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:
-            continue
-        try:
-            if try_lock(descriptor):
-                shutil.rmtree(folder, ignore_errors=True)
-        finally:
-            os.close(descriptor)
-
-
-def _write(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
 
 
 def _text(given: str) -> str:

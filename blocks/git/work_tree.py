@@ -9,19 +9,28 @@ from pathlib import Path
 
 from blocks.errors import Invalid, Terminal
 from blocks.git.command import LOCAL_TIMEOUT, git
+from blocks.git.committing import read_key
 from blocks.git.identity import PROMOTION, Author, with_trailers
 from blocks.git.lock import exclusive, remove_stale
+from blocks.git.signing import Signer, SigningKey, opened
 
 GIT_FILE_LIMIT = 4096
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a clone came from and goes to, and who commits in it."""
+    """Where a clone came from and goes to, who commits in it, and the file of the key that signs."""
 
     url: str
     insecure: bool
     author: Author
+    key_file: Path | None = None
+
+    async def key(self) -> SigningKey | None:
+        """Read the key that signs what is made in this clone; None when nothing is signed. Raises Invalid."""
+        if self.key_file is None:
+            return None
+        return await asyncio.to_thread(read_key, self.key_file, "the git-clone step that made this checkout")
 
 
 @dataclass(frozen=True)
@@ -48,11 +57,12 @@ class WorkTree:
 
     async def origin(self) -> Origin:
         """Return what the clone was made with."""
-        wanted = r"^(remote\.origin\.url|drayage\.insecure|user\.(name|email))$"
+        wanted = r"^(remote\.origin\.url|drayage\.(insecure|signingkey)|user\.(name|email))$"
         listed = await git("config", "--local", "-z", "--get-regexp", wanted, cwd=self.path)
         values = dict(entry.split("\n", 1) for entry in listed.split("\0") if "\n" in entry)
         author = Author(values["user.name"], values["user.email"])
-        return Origin(values["remote.origin.url"], values.get("drayage.insecure") == "true", author)
+        key_file = Path(values["drayage.signingkey"]) if "drayage.signingkey" in values else None
+        return Origin(values["remote.origin.url"], values.get("drayage.insecure") == "true", author, key_file)
 
     async def has_changes(self) -> bool:
         """Stage everything, new files included and ignored ones not; whether it differs from the checked-out commit."""
@@ -72,18 +82,26 @@ class WorkTree:
         known = f"--format=%(trailers:key={PROMOTION},valueonly)"
         return promotion in (await git("log", "-1", known, commit, cwd=self.path)).split("\n")
 
-    async def commit(self, message: str, author: Author | None, trailers: Mapping[str, str], at: datetime) -> str:
+    async def commit(
+        self,
+        message: str,
+        author: Author | None,
+        trailers: Mapping[str, str],
+        at: datetime,
+        key: SigningKey | None = None,
+    ) -> str:
         """Commit what `has_changes` staged and return the commit.
 
         The same contents, parent, message, names and second give the same commit, wherever and however often
-        it is made. Author and committer are the clone's unless an author is given.
+        it is made. Author, committer and key are the clone's unless they are given.
         """
-        committer = (await self.origin()).author
-        dated = (author or committer).environment("AUTHOR", at) | committer.environment("COMMITTER", at)
+        origin = await self.origin()
+        dated = (author or origin.author).environment("AUTHOR", at) | origin.author.environment("COMMITTER", at)
         text = await with_trailers(message, trailers, self.path)
-        async with self.writing() as lock:
-            options = ("--quiet", "--no-verify", "--cleanup=whitespace", "--file=-")
-            await git("commit", *options, cwd=self.path, env=dated, input=text, holding=lock)
+        async with opened(key or await origin.key(), at) as signer, self.writing() as lock:
+            options = ("--quiet", "--no-verify", "--cleanup=whitespace", "--file=-", *_signed_by(signer))
+            env = dated | (signer.environment if signer else {})
+            await git("commit", *options, cwd=self.path, env=env, input=text, holding=lock)
         return await self.head()
 
     async def clear(self) -> None:
@@ -96,11 +114,17 @@ class WorkTree:
 
         Made twice with the same arguments it is the same tag. Raises Invalid when another has the name.
         """
-        dated = (await self.origin()).author.environment("COMMITTER", at)
+        origin = await self.origin()
         before = await self.resolve(f"refs/tags/{name}")
-        async with self.writing() as lock:
-            options = ("--annotate", "--force", "--cleanup=whitespace", "--file=-")
-            await git("tag", *options, "--", name, "HEAD", cwd=self.path, env=dated, input=message, holding=lock)
+        async with opened(await origin.key(), at) as signer, self.writing() as lock:
+            env = origin.author.environment("COMMITTER", at) | (signer.environment if signer else {})
+            options = (
+                f"--local-user={signer.key}" if signer else "--annotate",
+                "--force",
+                "--cleanup=whitespace",
+                "--file=-",
+            )
+            await git("tag", *options, "--", name, "HEAD", cwd=self.path, env=env, input=message, holding=lock)
             made = await self.resolve(f"refs/tags/{name}")
             if before and before != made and not force:
                 await git("update-ref", f"refs/tags/{name}", before, cwd=self.path, holding=lock)
@@ -134,6 +158,10 @@ class WorkTree:
         async with exclusive(lock_file, timeout=LOCAL_TIMEOUT, what=f"checkout {self.path.name!r}") as lock:
             await asyncio.to_thread(remove_stale, self.private, self.repository)
             yield lock
+
+
+def _signed_by(signer: Signer | None) -> list[str]:
+    return [f"--gpg-sign={signer.key}"] if signer else []
 
 
 def _open(path: Path, inside: Path) -> WorkTree:

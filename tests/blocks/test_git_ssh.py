@@ -14,7 +14,7 @@ from blocks.git import ssh
 from blocks.git.access import access, mirror_key
 from blocks.git.command import git
 from blocks.git.mirror import Mirrors
-from blocks.git.push import send
+from blocks.git.send import send
 from blocks.records import Credentials
 from tests.blocks.git_reading import commits_of, head_of
 from tests.servers.git_http import GitServer, free_port, run

@@ -13,7 +13,7 @@ from blocks.git.access import Access
 from blocks.git.clone import Clone
 from blocks.git.identity import Author
 from blocks.git.mirror import Mirrors
-from blocks.git.push import send
+from blocks.git.send import send
 from blocks.git.work_tree import Origin, WorkTree
 from flows.model import Model
 from flows.promotion.result import Outputs, StepContext, StepResult, Succeeded

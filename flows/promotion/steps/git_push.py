@@ -6,8 +6,9 @@ from pydantic import Field, model_validator
 
 from blocks.errors import Invalid, Refused
 from blocks.git.commit_url import commit_url
+from blocks.git.group import Pushed
 from blocks.git.mirror import Mirrors
-from blocks.git.push import Pushed, Pusher
+from blocks.git.push import Pusher
 from blocks.git.rebase import Conflicting
 from blocks.git.work_tree import WorkTree
 from flows.model import Model
