@@ -22,6 +22,7 @@ async def read_surroundings(here: World, record: PromotionRecord, workplace: Wor
         credentials=here.credentials(record.project),
         git=here.git,
         argocd=lambda: here.argocd(record.project),
+        ask=here.web.request,
         trailers=trailers(record, collection[record.origin].alias),
     )
 

@@ -8,22 +8,24 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
-from prefect.client.orchestration import PrefectClient
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.logging import get_run_logger
 
 from blocks.errors import DrayageError
 from blocks.ledger.records import PromotionRecord
+from flows.promotion.pull_requests import KIND
+from flows.pull_requests import closed_pull_requests, waits_for_it
 from flows.start import resume_elsewhere
 from flows.world import World
 
 Look = Callable[[World, Sequence[PromotionRecord]], Awaitable[list[PromotionRecord]]]
 """Looks at what promotions wait for and returns those for which it has come."""
 
-LOOKS: dict[str, Look] = {}
+LOOKS: dict[str, Look] = {KIND: closed_pull_requests}
 
 
 async def wake_waiting(here: World, client: PrefectClient) -> list[str]:
-    """Let go on what has got what it waits for. Returns their names with "woken"; an outage of one kind hinders no other."""
+    """Let go on what has got what it waits for. Returns names with "woken"; an outage of one kind hinders no other."""
     by_kind: defaultdict[str, list[PromotionRecord]] = defaultdict(list)
     for record in await here.ledger.promotions.waiting():
         by_kind[str(record.waiting_for["wake_when"].get("kind"))].append(record)
@@ -44,3 +46,13 @@ async def wake(client: PrefectClient, record: PromotionRecord) -> bool:
         return False
     await resume_elsewhere(client, run.id, f"Woken: {record.waiting_for.get('message', '')}")
     return True
+
+
+async def wake_pull_request(here: World, repo_url: str, number: int) -> list[str]:
+    """Let go on what waits for one pull request, because something tells that it was merged or closed.
+
+    Returns the names of the promotions. Telling it wrongly or twice does no harm: their step looks for itself.
+    """
+    waiting = waits_for_it(await here.ledger.promotions.waiting(), repo_url, number)
+    async with get_client() as client:
+        return [record.name for record in waiting if await wake(client, record)]

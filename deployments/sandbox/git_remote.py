@@ -1,8 +1,13 @@
-"""A Git remote over HTTP under `/git/<name>.git`: clone, fetch and push with the real protocol."""
+"""A Git remote over HTTP: clone, fetch and push with the real protocol.
+
+Repositories are at `/git/<name>.git`, and where code hosts have them: `/<name>.git`, `/scm/<name>.git`, and for Azure
+`/<organisation>/<project>/_git/<repository>`.
+"""
 
 import re
 
 from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from blocks.errors import NotFound
@@ -10,6 +15,9 @@ from deployments.sandbox.basic_auth import CHALLENGE, Users, admits, user_of
 from deployments.sandbox.bell import Bell
 from deployments.sandbox.git_backend import serve, variables
 from deployments.sandbox.git_repositories import NAME, GitRepositories
+
+MARKS = re.compile(r"^/scm(?=/)|/_git(?=/)")
+"""What Bitbucket Data Center and Azure DevOps put into the addresses of their repositories."""
 
 REQUEST = re.compile(rf"/(?P<name>{NAME}?)(?:\.git)?/(?P<service>info/refs|git-upload-pack|git-receive-pack)")
 
@@ -22,6 +30,11 @@ class GitRemote:
         self.repositories = repositories
         self.users = users
         self.bell = bell
+
+    def routes(self) -> list[Route]:
+        """List the routes that look like those of code hosts."""
+        services = ("info/refs", "git-upload-pack", "git-receive-pack")
+        return [Route(f"/{{name:path}}/{service}", self) for service in services]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request: 401 without proof where users are configured, 404 for what is not here."""
@@ -42,7 +55,7 @@ class GitRemote:
         return None
 
     def _backend_path(self, path: str) -> str:
-        match = REQUEST.fullmatch(path)
+        match = REQUEST.fullmatch(MARKS.sub("", path))
         if match is None:
             raise NotFound(f"{path} is no request of Git's smart HTTP protocol")
         folder = self.repositories.path(match["name"])

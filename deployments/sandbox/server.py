@@ -130,15 +130,18 @@ class Sandbox:
 
     def _app(self) -> Starlette:
         world = self.world
+        remote = GitRemote(world.git, self.users, world.bell)
         routes = [
             *Control(world).routes(),
             *self.faults.routes(),
             *world.registry.routes(),
+            *(route for dialect in world.dialects.values() for route in dialect.routes()),
             *world.code_host.routes(),
             *KubernetesApi(world.applications, self.token).routes(),
             *PrometheusApi(world.metrics).routes(),
             Mount("/charts", ChartServer(world.charts, self.users)),
-            Mount("/git", GitRemote(world.git, self.users, world.bell)),
+            Mount("/git", remote),
+            *remote.routes(),
         ]
         handlers = {
             registry_errors.RegistryError: registry_errors.answer,

@@ -13,10 +13,13 @@ from deployments.sandbox.basic_auth import Users
 from deployments.sandbox.bell import Bell
 from deployments.sandbox.chart_repositories import ChartRepositories
 from deployments.sandbox.code_host import CodeHost
+from deployments.sandbox.code_hosts.dialects import dialects
+from deployments.sandbox.git_merges import GitMerges
 from deployments.sandbox.git_repositories import GitRepositories
 from deployments.sandbox.json_file import JsonFile, load
 from deployments.sandbox.kubernetes_store import ObjectStore
 from deployments.sandbox.metrics import Metrics
+from deployments.sandbox.pull_requests import PullRequests
 from deployments.sandbox.registry import Registry
 
 
@@ -29,9 +32,11 @@ class World:
         self.git = GitRepositories(root / "git")
         self.registry = Registry(root / "registry", users)
         self.charts = ChartRepositories(root / "charts")
-        names = ("kubernetes", "cluster", "metrics", "releases")
-        kubernetes, cluster, metrics, releases = (root / f"{name}.json" for name in names)
+        names = ("kubernetes", "cluster", "metrics", "releases", "pulls")
+        kubernetes, cluster, metrics, releases, pulls = (root / f"{name}.json" for name in names)
         self.code_host = CodeHost(self.git, users, load(releases))
+        self.pulls = PullRequests(GitMerges(self.git), load(pulls))
+        self.dialects = dialects(self.pulls, users, self.code_host.limit)
         self.applications = ObjectStore(self.bell, load(kubernetes))
         self.cluster = Cluster(self.bell, load(cluster))
         self.metrics = Metrics(self.applications.items, load(metrics))
@@ -41,6 +46,7 @@ class World:
             JsonFile(cluster, self.cluster.snapshot),
             JsonFile(metrics, self.metrics.snapshot),
             JsonFile(releases, self.code_host.releases.snapshot),
+            JsonFile(pulls, self.pulls.snapshot),
         )
 
     async def create_repository(self, name: str, files: Mapping[str, str], branch: str = "main") -> bool:

@@ -78,7 +78,8 @@ class StepContext:
     an earlier worker, so that a step can attach to what it made; `started_at` is when the step first
     started, the same on every attempt, so that whatever it makes is the same too. `images`, `commits` and
     `charts` are the contents of the Freight collection, each with its `origin` (a Warehouse name) added.
-    `requested` lists the names of the Warehouses the Stage asks for, in order.
+    `requested` lists the names of the Warehouses the Stage asks for, in order. `ask` is `blocks.web.Web.request`,
+    the guarded and paced way to HTTP APIs.
     """
 
     work_dir: Path
@@ -91,6 +92,7 @@ class StepContext:
     credentials: CredentialsFor
     git: Any = None
     argocd: Callable[[], Awaitable[Any]] | None = None
+    ask: Callable[..., Awaitable[Any]] | None = None
     previous: Outputs = field(default_factory=dict)
     trailers: dict[str, str] = field(default_factory=dict)
     images: list[dict[str, Any]] = field(default_factory=list)

@@ -70,6 +70,7 @@ class Surroundings:
     credentials: CredentialsFor
     git: Any
     argocd: Callable[[], Any]
+    ask: Callable[..., Any] | None = None
     trailers: dict[str, str] = field(default_factory=dict)
 
     def context(self, run: StepRun, now: datetime) -> StepContext:
@@ -85,6 +86,7 @@ class Surroundings:
             credentials=self.credentials,
             git=self.git,
             argocd=self.argocd,
+            ask=self.ask,
             previous=run.output,
             trailers=self.trailers,
             images=self.artifacts("images"),

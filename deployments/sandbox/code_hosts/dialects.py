@@ -1,0 +1,16 @@
+"""The table of dialects."""
+
+from deployments.sandbox.basic_auth import Users
+from deployments.sandbox.code_hosts.dialect import Dialect
+from deployments.sandbox.code_hosts.github import GitHub
+from deployments.sandbox.pull_requests import PullRequests
+from deployments.sandbox.rate_limit import RateLimit
+
+DIALECTS: dict[str, type[Dialect]] = {
+    "github": GitHub,
+}
+
+
+def dialects(pulls: PullRequests, users: Users, github: RateLimit) -> dict[str, Dialect]:
+    """Make all dialects over the same pull requests; GitHub's requests count together with those for releases."""
+    return {name: kind(pulls, users, github if name == "github" else None) for name, kind in DIALECTS.items()}
