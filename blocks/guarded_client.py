@@ -15,6 +15,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 import httpx
 
 from blocks.errors import Refused
+from blocks.redirect import redirecting_transport
 
 MOST_ADDRESSES = 4
 """Addresses of one name that are tried."""
@@ -35,7 +36,7 @@ async def guarded_client(
 
     Raises Refused from a request, or a redirect, that leads to a link-local address.
     """
-    transport = _Guarded(insecure, proxy or environment_proxy(url))
+    transport = redirecting_transport() or _Guarded(insecure, proxy or environment_proxy(url))
     async with httpx.AsyncClient(
         transport=transport, follow_redirects=True, max_redirects=MOST_REDIRECTS, trust_env=False
     ) as opened:

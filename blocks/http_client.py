@@ -29,6 +29,7 @@ from blocks.errors import (
 )
 from blocks.pacing.budget import Learn
 from blocks.pacing.rate_headers import wait_asked
+from blocks.redirect import redirecting_transport
 
 RETRY_AFTER_LIMIT = 20.0
 """Seconds we wait inside one call when a server names a time."""
@@ -51,7 +52,9 @@ class Limits:
 async def client(*, insecure: bool = False) -> AsyncIterator[httpx.AsyncClient]:
     """Open a client that follows redirects; `insecure` skips TLS verification, as a subscription may ask."""
     pool = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=KEPT_CONNECTIONS)
-    async with httpx.AsyncClient(follow_redirects=True, verify=not insecure, limits=pool) as opened:
+    async with httpx.AsyncClient(
+        follow_redirects=True, verify=not insecure, limits=pool, transport=redirecting_transport()
+    ) as opened:
         yield opened
 
 
@@ -77,7 +80,7 @@ async def request(
                 response = await _once(http, method, url, headers or {}, limits, options, learn)
                 if response.is_success or _accepted(response, accept_errors):
                     return response
-                raise _error(method, url, response)
+                raise error_of(method, url, response)
         except Retryable as error:
             pause = _pause(error, attempt)
             if attempt == limits.attempts or pause > RETRY_AFTER_LIMIT:
@@ -112,10 +115,11 @@ async def _once(
     except httpx.InvalidURL as error:
         raise Terminal(f"{url!r} is not a URL: {error}") from None
     except httpx.HTTPError as error:
-        raise _failure(f"{method} {url} failed", str(error) or type(error).__name__) from None
+        raise failure_of(f"{method} {url} failed", str(error) or type(error).__name__) from None
 
 
-def _failure(tried: str, why: str) -> DrayageError:
+def failure_of(tried: str, why: str) -> DrayageError:
+    """Word that there was no answer."""
     if "CERTIFICATE_VERIFY_FAILED" not in why:
         return Unreachable(f"{tried}: {why}")
     reason = why.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
@@ -133,7 +137,8 @@ def _decoded(answer: httpx.Response, body: bytes) -> httpx.Response:
     return httpx.Response(answer.status_code, headers=headers, content=body, request=answer.request)
 
 
-def _error(method: str, url: str, response: httpx.Response) -> DrayageError:
+def error_of(method: str, url: str, response: httpx.Response) -> DrayageError:
+    """Word an answer that is no success; its body may be unread."""
     status = response.status_code
     said = f"{method} {url} answered {status} {response.reason_phrase}"
     after = _wait_asked(response)

@@ -1,7 +1,7 @@
 """The health of what a promotion brought: the Applications it registered, as they are now."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from blocks.errors import Refused
@@ -16,13 +16,13 @@ async def wait_until_healthy(here: World, project: str, stage: str, promotion: s
     """Wait for the Applications of a Promotion. Raises Refused after the configured time (Kargo waits for ever)."""
     record = await here.ledger.promotions.get(project, promotion)
     checks = record.health_checks if record else []
-    deadline = datetime.now(UTC) + timedelta(seconds=here.settings.health_timeout_seconds)
+    deadline = here.clock.now() + timedelta(seconds=here.settings.health_timeout_seconds)
     pause = POLL
     while (verdict := await read_health(here, project, checks)).status != "Healthy":
-        if datetime.now(UTC) > deadline:
+        if here.clock.now() > deadline:
             issues = "; ".join(verdict.issues) or verdict.status
             raise Refused(f"Stage {stage!r} did not become healthy in time: {issues}")
-        await asyncio.sleep(pause)
+        await here.clock.sleep(pause)
         pause = min(pause * 1.5, 10 * POLL)
 
 

@@ -16,10 +16,11 @@ from blocks.argocd import ArgoCD
 from blocks.argocd_block import ArgoCDConnection
 from blocks.budget import Budgets
 from blocks.chart_repository import ChartRepositories
+from blocks.config_maps import read_config_maps
 from blocks.credential_exchange.ambient import clouds
 from blocks.credential_exchange.exchanger import Exchanger
 from blocks.credential_exchange.wanted import Site
-from blocks.credentials import block_name
+from blocks.credentials import SHARED, block_name
 from blocks.errors import NotFound, Unreachable
 from blocks.git.mirror import Mirrors
 from blocks.image_registry import ImageRegistry
@@ -27,6 +28,7 @@ from blocks.ledger.ledger import Ledger
 from blocks.records import BudgetKey, BudgetState
 from blocks.settings import Settings
 from blocks.web import Web
+from flows.clock import Clock
 from flows.credentials_lookup import CredentialsLookup
 from flows.promotion.result import CredentialsFor
 
@@ -50,6 +52,7 @@ class World:
     lookup: CredentialsLookup = field(repr=False)
     budgets: tuple[Budgets, ...] = ()
     reported: dict[BudgetKey, BudgetState] = field(default_factory=dict, repr=False)
+    clock: Clock = field(default_factory=Clock)
     _clusters: dict[str, tuple[float, ArgoCD]] = field(default_factory=dict, repr=False)
 
     def credentials(self, project: str) -> CredentialsFor:
@@ -59,6 +62,11 @@ class World:
     async def generic_secrets(self, project: str, *, shared: bool = False) -> dict[str, dict[str, str]]:
         """Read the generic secrets of the project, or the shared ones, by name."""
         return await self.lookup.generic(project, shared=shared)
+
+    async def config_maps(self, project: str) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
+        """Read the ConfigMaps of the project and the shared ones, each by name."""
+        async with get_client() as client:
+            return await read_config_maps(client, project), await read_config_maps(client, SHARED)
 
     async def argocd(self, project: str) -> ArgoCD:
         """Connect to the project's Argo CD: block `drayage-argocd/<project>`, else `drayage-argocd/default`."""
@@ -109,6 +117,7 @@ async def _open(settings: Settings) -> World:
             allow_plain_http_credentials=over_http,
             max_bytes=settings.mirrors_max_bytes,
             budgets=git_budgets,
+            committing=settings.committing,
         ),
         registry=ImageRegistry(
             allow_plain_http_credentials=over_http, shared_seconds=SHARED_SECONDS, budgets=http_budgets

@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from blocks.budget import Budget, Budgets, account
 from blocks.errors import Invalid, Refused, Unauthorized
 from blocks.records import Credentials
+from blocks.redirect import current_redirects
 
 SCP_LIKE = re.compile(r"^(?:\w[\w.-]*@)?\w[\w.-]*:(?!//|:)[^\s]+$")
 USERINFO = re.compile(r"(?<=://)[^/\s@'\"]+@")
@@ -31,7 +32,10 @@ HELPER = (
 
 @dataclass(frozen=True)
 class Access:
-    """One repository and what opens it. `url` holds no password; `sends` says whether credentials may travel."""
+    """One repository and what opens it. `url` holds no password; `sends` says whether credentials may travel.
+
+    `instead` is where Git goes for the URL in a world of its own; then nothing opens it.
+    """
 
     url: str
     credentials: Credentials | None = field(default=None, repr=False)
@@ -40,6 +44,7 @@ class Access:
     sends: bool = False
     transport: str = "https"
     budgets: Budgets | None = field(default=None, repr=False, compare=False)
+    instead: str = ""
 
     def budget(self) -> Budget | None:
         """Return what these credentials may ask of this host; None where nobody counts."""
@@ -60,6 +65,8 @@ class Access:
 
     def config(self) -> dict[str, str]:
         """Return the Git settings of this access: nothing secret, the helper only for this very host."""
+        if self.instead:
+            return {f"url.{self.instead}.insteadOf": self.url}
         settings = {"http.sslVerify": "false"} if self.insecure else {}
         if self.credentials and self.sends and self.transport != "ssh":
             parts = urlsplit(self.url)
@@ -117,6 +124,8 @@ def access(
     scheme = _scheme(url, allow_file)
     url, inside = _without_password(url, scheme)
     opened_by = credentials or inside
+    if redirects := current_redirects():
+        return Access(url, transport="http", instead=redirects.of(url))
     if scheme == "ssh":
         return Access(url, _with_key(url, opened_by), insecure, allow_file, sends=True, transport=scheme)
     if opened_by and any(c in opened_by.username + opened_by.password for c in "\n\r\0"):

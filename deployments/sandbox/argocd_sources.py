@@ -37,9 +37,9 @@ def sources_of(holder: Mapping[str, Any]) -> tuple[Source, ...]:
 
 def repository_of(url: str) -> str:
     """Name the sandbox's repository a URL means; the host is not looked at, the sandbox may have several names."""
-    match = re.fullmatch(rf"/git/({NAME}?)(?:\.git)?/?", urlsplit(url).path)
+    match = re.fullmatch(rf"/(?:git/)?({NAME}?)(?:\.git)?/?", urlsplit(url).path)
     if match is None:
-        raise CannotRender(f"{url!r} is no Git repository of this sandbox, whose paths are /git/<name>.git")
+        raise CannotRender(f"{url!r} is no Git repository of this sandbox, whose paths are /<name>.git")
     return match[1]
 
 

@@ -202,7 +202,7 @@ async def test_bad_image_degrades(sandbox, http, deployed):
         pytest.param({"path": "../x"}, "leaves the repository", id="outside"),
         pytest.param({"targetRevision": "gone"}, "'gone' does not exist", id="missing-branch"),
         pytest.param({"repoURL": "http://127.0.0.1/git/nope.git"}, "no Git repository 'nope'", id="missing-repository"),
-        pytest.param({"repoURL": "https://example.com/x"}, "no Git repository of this sandbox", id="elsewhere"),
+        pytest.param({"repoURL": "https://example.com/x"}, "the sandbox has no Git repository 'x'", id="elsewhere"),
     ],
 )
 async def test_comparison_errors(sandbox, deployed, change, said):
