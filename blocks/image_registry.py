@@ -1,5 +1,6 @@
 """OCI and Docker registries: which tags a repository has, and what their manifests say."""
 
+import math
 from collections import OrderedDict
 from contextlib import AsyncExitStack
 
@@ -13,8 +14,11 @@ from blocks.registry.auth import Authenticator
 from blocks.registry.manifests import Manifest, describe, read_digest, read_manifest
 from blocks.registry.reference import Repository, repository
 from blocks.registry.session import Session
-from blocks.registry.shared import Shared
 from blocks.registry.tag_list import read_tags
+from blocks.shared import Shared
+
+SHARED = 256
+"""Answers of each sort that are kept for a moment."""
 
 MAX_SESSIONS = 1_000
 """Repositories whose way of being asked is remembered."""
@@ -43,10 +47,11 @@ class ImageRegistry:
         self._clients: dict[bool, httpx.AsyncClient] = {}
         self._opened = AsyncExitStack()
         self._budgets = budgets or Budgets()
-        self._lists: Shared[list[str]] = Shared(shared_seconds)
-        self._digests: Shared[str | None] = Shared(shared_seconds)
-        self._manifests: Shared[Manifest | None] = Shared(shared_seconds)
-        self._images: Shared[ImageDetails] = Shared(shared_seconds)
+        self._shared_seconds = shared_seconds
+        self._lists: Shared[list[str]] = Shared(SHARED, kept=shared_seconds)
+        self._digests: Shared[str | None] = Shared(SHARED, kept=shared_seconds)
+        self._manifests: Shared[Manifest | None] = Shared(SHARED, kept=shared_seconds)
+        self._images: Shared[ImageDetails] = Shared(SHARED, kept=shared_seconds)
         self._sessions: OrderedDict[tuple[Repository, Credentials | None, bool], Session] = OrderedDict()
 
     async def tags(
@@ -57,7 +62,7 @@ class ImageRegistry:
         Raises NotFound when there is no such repository, Invalid when it has too many tags to list.
         """
         session = await self._session(repo_url, credentials, insecure)
-        return list(await self._lists.get(session, lambda: read_tags(session), fresh=fresh))
+        return list(await self._lists.ask(session, lambda: read_tags(session), seconds=self._age(fresh)))
 
     async def digest(
         self,
@@ -70,7 +75,7 @@ class ImageRegistry:
     ) -> str | None:
         """Return which digest a tag points at, as the registry says, without fetching it; None without such a tag."""
         session = await self._session(repo_url, credentials, insecure)
-        return await self._digests.get((session, tag), lambda: read_digest(session, tag), fresh=fresh)
+        return await self._digests.ask((session, tag), lambda: read_digest(session, tag), seconds=self._age(fresh))
 
     async def manifest(
         self,
@@ -83,14 +88,16 @@ class ImageRegistry:
     ) -> Manifest | None:
         """Fetch what a tag or digest points at; None when there is no such thing. Its bytes are its digest's."""
         session = await self._session(repo_url, credentials, insecure)
-        return await self._manifests.get((session, reference), lambda: read_manifest(session, reference), fresh=fresh)
+        key, seconds = (session, reference), self._age(fresh)
+        return await self._manifests.ask(key, lambda: read_manifest(session, reference), seconds=seconds)
 
     async def describe(
         self, repo_url: str, manifest: Manifest, credentials: Credentials | None = None, *, insecure: bool = False
     ) -> ImageDetails:
         """Describe the image of a manifest. Raises Invalid when it is none, NotFound when its config is missing."""
         session = await self._session(repo_url, credentials, insecure)
-        return await self._images.get((session, manifest.digest), lambda: describe(session, manifest))
+        key = (session, manifest.digest)
+        return await self._images.ask(key, lambda: describe(session, manifest), seconds=math.inf)
 
     async def details(
         self, repo_url: str, reference: str, credentials: Credentials | None = None, *, insecure: bool = False
@@ -98,6 +105,10 @@ class ImageRegistry:
         """Describe what a tag or digest points at; None when there is no such thing. Raises as `describe`."""
         manifest = await self.manifest(repo_url, reference, credentials, insecure=insecure)
         return await self.describe(repo_url, manifest, credentials, insecure=insecure) if manifest else None
+
+    def _age(self, fresh: bool) -> float:
+        """How old an answer may be, in seconds."""
+        return 0.0 if fresh else self._shared_seconds
 
     async def aclose(self) -> None:
         """Close the connections."""

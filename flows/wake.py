@@ -13,6 +13,7 @@ from prefect.logging import get_run_logger
 
 from blocks.errors import DrayageError
 from blocks.ledger.records import PromotionRecord
+from flows.people import ANSWER, overdue
 from flows.promotion.pull_requests import KIND
 from flows.pull_requests import closed_pull_requests, waits_for_it
 from flows.start import resume_elsewhere
@@ -21,7 +22,7 @@ from flows.world import World
 Look = Callable[[World, Sequence[PromotionRecord]], Awaitable[list[PromotionRecord]]]
 """Looks at what promotions wait for and returns those for which it has come."""
 
-LOOKS: dict[str, Look] = {KIND: closed_pull_requests}
+LOOKS: dict[str, Look] = {ANSWER: overdue, KIND: closed_pull_requests}
 
 
 async def wake_waiting(here: World, client: PrefectClient) -> list[str]:
@@ -42,7 +43,7 @@ async def wake_waiting(here: World, client: PrefectClient) -> list[str]:
 async def wake(client: PrefectClient, record: PromotionRecord) -> bool:
     """Let one run go on now; False when it does already, or is over."""
     run = await client.read_flow_run(UUID(record.flow_run_id))
-    if run.state is None or not run.state.is_scheduled():
+    if run.state is None or not (run.state.is_scheduled() or run.state.is_paused()):
         return False
     await resume_elsewhere(client, run.id, f"Woken: {record.waiting_for.get('message', '')}")
     return True

@@ -30,9 +30,9 @@ from blocks.git.lock import exclusive, remove_stale
 from blocks.git.recent import Recent
 from blocks.git.remote import LS_REMOTE_TIMEOUT, Refs, ls_remote
 from blocks.git.room import in_use, make_room, measure
-from blocks.git.shared import Shared
 from blocks.git.view import View
 from blocks.records import Credentials
+from blocks.shared import Shared
 
 if TYPE_CHECKING:
     from blocks.git.group import Branches

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
 from blocks.git.history import COMMIT_LIMIT, Parsed
-from blocks.git.shared import Shared
 from blocks.records import Commit, Tag
+from blocks.shared import Shared
 
 MEMORY = 64 * 1024 * 1024
 """Bytes, by estimate, of all histories that are kept."""

@@ -96,7 +96,8 @@ async def test_a_block_that_raises_leaves_nothing(ledger):
     """A transaction is rolled back as a whole."""
     with pytest.raises(ZeroDivisionError):
         async with ledger.database.write() as connection:
-            await connection.execute(sa.text("INSERT INTO leases (name, owner, until) VALUES ('a', 'o', '2026-01-01 00:00:00.000000')"))
+            values = "VALUES ('a', 'o', '2026-01-01 00:00:00.000000')"
+            await connection.execute(sa.text(f"INSERT INTO leases (name, owner, until) {values}"))
             raise ZeroDivisionError
 
     assert await ledger.leases.take("a", "other", at(1), at(0))

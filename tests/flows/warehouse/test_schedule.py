@@ -75,7 +75,7 @@ def asked(status, *hints):
         pytest.param(WELL, LATER, Occasion(), id="due"),
         pytest.param(asked(WELL, None), START, Occasion(thorough=True), id="refresh"),
         pytest.param(asked(WELL, TAG, None), START, Occasion(thorough=True), id="refresh-subsumes"),
-        pytest.param(asked(WELL), START, None, id="nobody-asked-anew"),
+        pytest.param(replace(WELL, refresh_requested="7", refresh_handled="7"), START, None, id="nobody-asked-anew"),
         pytest.param(
             replace(WELL, refresh_requested="old"), START, Occasion(thorough=True), id="asked-before-hints-were-known"
         ),

@@ -25,11 +25,15 @@ class _Known(Generic[T]):
 
 
 class Shared(Generic[T]):
-    """Answers by question. At most one call of a question is on its way, and one waits to follow it."""
+    """Answers by question. At most one call of a question is on its way, and one waits to follow it.
 
-    def __init__(self, remembered: int = 1_000) -> None:
-        """Begin knowing nothing; of old answers keep at most `remembered`."""
+    Belongs to one event loop.
+    """
+
+    def __init__(self, remembered: int = 1_000, *, kept: float | None = None) -> None:
+        """Begin knowing nothing; of answers keep at most `remembered`, and each for `kept` seconds where given."""
         self._remembered = remembered
+        self._kept = kept
         self._known: OrderedDict[Hashable, _Known[T]] = OrderedDict()
         self._calls: SingleFlight[T] = SingleFlight()
 
@@ -51,12 +55,19 @@ class Shared(Generic[T]):
         async with known.lock:
             known.turn, known.began, known.asking, known.answer = known.turn + 1, monotonic(), True, None
             try:
-                known.answer = (await make(),)
-                return known.answer[0]
+                known.answer = answer = (await make(),)
             finally:
                 known.asking = False
+            if self._kept is not None:
+                asyncio.get_running_loop().call_later(self._kept, _let_go, known, answer)
+            return answer[0]
 
     def _forget(self) -> None:
         for key in list(self._known)[: max(0, len(self._known) - self._remembered)]:
             if not self._known[key].lock.locked():
                 del self._known[key]
+
+
+def _let_go(known: _Known[T], answer: tuple[T]) -> None:
+    if known.answer is answer:
+        known.answer = None

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from blocks.git.shared import Shared
+from blocks.shared import Shared
 
 
 class Source:
@@ -113,3 +113,13 @@ async def test_different_questions_do_not_wait_for_each_other(seconds):
     (waiting,) = await started(shared, hangs, 1, seconds=seconds)
     assert await shared.ask("y", answers, seconds=seconds) == 1
     waiting.cancel()
+
+
+async def test_an_answer_is_let_go_in_time():
+    """Who wants no answers kept for longer than a moment has their memory back after it."""
+    shared, source = Shared(kept=0.02), Source()
+    source.let.set()
+    assert await shared.ask("x", source) == 1
+    assert await shared.ask("x", source, seconds=60) == 1
+    await asyncio.sleep(0.05)
+    assert await shared.ask("x", source, seconds=60) == 2
