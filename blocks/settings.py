@@ -6,6 +6,8 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from blocks.budget import Pace
+from blocks.git.committing import Committing
+from blocks.git.integration import Policy
 
 
 class Settings(BaseSettings):
@@ -58,6 +60,25 @@ class Settings(BaseSettings):
         le=100,
         description="Git processes that ask one host with one credential at the same time; one Warehouse gets a third.",
     )
+    git_author_name: str = Field(
+        default="Drayage", min_length=1, description="Author of commits where git-clone names none."
+    )
+    git_author_email: str = Field(default="no-reply@drayage.dev", min_length=1, description="E-mail of that author.")
+    git_signing_key_file: Path | None = Field(
+        default=None,
+        description="File with the armoured GPG private key, without passphrase, that signs what that author makes.",
+    )
+    git_push_integration_policy: Policy = Field(
+        default=Policy.ALWAYS_REBASE,
+        description="How git-push takes in what others pushed: AlwaysRebase, RebaseOrMerge, RebaseOrFail, AlwaysMerge.",
+    )
+    github_push_max_revisions: int = Field(
+        default=10, ge=1, le=1_000, description="Commits one github-push step makes at most."
+    )
+    github_push_verify_untrusted_commits: bool = Field(
+        default=False,
+        description="Let github-push have commits verified by GitHub that no trusted key has signed.",
+    )
     mirrors_max_bytes: int = Field(
         default=20 * 1024**3,
         ge=0,
@@ -87,6 +108,18 @@ class Settings(BaseSettings):
     def git_pace(self) -> Pace:
         """How hosts are asked by Git."""
         return Pace(self.requests_per_second, self.concurrent_git, -(-self.concurrent_git // 3))
+
+    @property
+    def committing(self) -> Committing:
+        """How commits are made and pushed where a step does not say otherwise."""
+        return Committing(
+            self.git_author_name,
+            self.git_author_email,
+            self.git_signing_key_file,
+            self.git_push_integration_policy,
+            self.github_push_max_revisions,
+            self.github_push_verify_untrusted_commits,
+        )
 
     @property
     def root(self) -> Path:

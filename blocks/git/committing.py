@@ -1,11 +1,13 @@
 """How commits are made and pushed where a step does not say otherwise."""
 
 import asyncio
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from blocks.errors import Invalid
 from blocks.git.integration import Policy
+from blocks.git.private import write_private
 from blocks.git.signing import SigningKey
 
 KEY_LIMIT = 1024 * 1024
@@ -27,6 +29,19 @@ class Committing:
         if self.key_file is None:
             return None
         return await asyncio.to_thread(read_key, self.key_file, "DRAYAGE_GIT_SIGNING_KEY_FILE")
+
+
+def keep_key(work_dir: Path, name: str, key: SigningKey) -> Path:
+    """Keep a key beside a promotion's working directory, where no step reaches, and return its file.
+
+    Whoever removes the promotion's folder removes it, too.
+    """
+    folder = work_dir.with_name(f"{work_dir.name}.keys")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = folder.absolute() / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.asc"
+    file.unlink(missing_ok=True)
+    write_private(file, key.text)
+    return file
 
 
 def read_key(file: Path, what: str) -> SigningKey:

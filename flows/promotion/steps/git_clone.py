@@ -1,5 +1,6 @@
 """git-clone: check out branches, commits or tags of one repository."""
 
+import asyncio
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,13 @@ from pydantic import Field, field_validator, model_validator
 from blocks.errors import Conflict, Invalid, NotFound
 from blocks.git.access import Access
 from blocks.git.clone import Clone
+from blocks.git.committing import Committing, keep_key
+from blocks.git.group import branches
 from blocks.git.identity import Author
 from blocks.git.mirror import Mirrors
 from blocks.git.send import send
+from blocks.git.signing import SigningKey
+from blocks.git.signing import opened as opened_ring
 from blocks.git.work_tree import Origin, WorkTree
 from flows.model import Model
 from flows.promotion.result import Outputs, StepContext, StepResult, Succeeded
@@ -38,13 +43,21 @@ class AuthorConfig(Model):
 
     name: str = Field(default=AUTHOR_NAME, min_length=1, description="Name of author and committer.")
     email: str = Field(default=AUTHOR_EMAIL, min_length=1, description="E-mail address of author and committer.")
-    signing_key: str | None = Field(default=None, description="GPG key. Refused: commits are not signed yet.")
+    signing_key: str | None = Field(
+        default=None,
+        repr=False,
+        description="Armoured GPG private key without passphrase; commits and tags are signed.",
+    )
 
+    @property
     def author(self) -> Author:
-        """Return the author. Raises Invalid when commits should be signed."""
-        if self.signing_key is not None:
-            raise Invalid("author.signingKey is not supported: leave it out, commits are made unsigned")
+        """Who it is."""
         return Author(self.name, self.email)
+
+    @property
+    def key(self) -> SigningKey | None:
+        """The key, None when nothing is to be signed."""
+        return SigningKey(self.signing_key) if self.signing_key and self.signing_key.strip() else None
 
 
 class Checkout(Model):
@@ -86,7 +99,9 @@ class Config(Model):
 
     repo_url: str = Field(alias="repoURL", min_length=1, description="Repository, by https, http or ssh.")
     checkout: list[Checkout] = Field(min_length=1, description="Checkouts, in order.")
-    author: AuthorConfig = Field(default_factory=AuthorConfig, description="Who commits in this clone.")
+    author: AuthorConfig | None = Field(
+        default=None, description="Who commits in this clone, else the operator's author and key."
+    )
     insecure_skip_tls_verify: bool = Field(
         default=False, alias="insecureSkipTLSVerify", description="Accept any TLS certificate."
     )
@@ -120,13 +135,13 @@ async def restore(config: Config, ctx: StepContext, outputs: Outputs) -> None:
 async def _clone(config: Config, ctx: StepContext, pinned: dict[str, str]) -> dict[str, str]:
     if config.recurse_submodules:
         raise Invalid("recurseSubmodules is not supported: leave it out, submodules stay empty folders")
-    author = config.author.author()
     for checkout in config.checkout:
         _place(ctx, checkout.path)
     mirrors: Mirrors = ctx.git
+    author, key_file = await _author(config, ctx, mirrors.committing)
     credentials = await ctx.credentials("git", config.repo_url)
     opened = mirrors.access(config.repo_url, credentials, config.insecure_skip_tls_verify)
-    job = _Job(config, ctx, pinned, mirrors, opened, Origin(opened.url, opened.insecure, author))
+    job = _Job(config, ctx, pinned, mirrors, opened, Origin(opened.url, opened.insecure, author, key_file))
     for race in range(1, RACES + 1):
         try:
             return await job.cut()
@@ -134,6 +149,16 @@ async def _clone(config: Config, ctx: StepContext, pinned: dict[str, str]) -> di
             if race == RACES:
                 raise
     raise AssertionError("unreachable: RACES is at least 1")
+
+
+async def _author(config: Config, ctx: StepContext, house: Committing) -> tuple[Author, Path | None]:
+    """Return who commits, and the file in which the key that signs is kept beside the working directory."""
+    author = config.author.author if config.author else Author(house.name, house.email)
+    key = config.author.key if config.author else await house.key()
+    if key is None:
+        return author, None
+    async with opened_ring(key):  # said here, where the key was given, when it cannot sign
+        return author, await asyncio.to_thread(keep_key, ctx.work_dir, ctx.alias, key)
 
 
 @dataclass(frozen=True)
@@ -185,6 +210,7 @@ class _Job:
         branch = checkout.branch or await clone.default_branch()
         if checkout.create:
             at = await self._created(clone, branch, at)
+        branches(self.mirrors).expect(self.opened.url, branch, clone.repository)
         return await clone.check_out_branch(path, branch, at=at, sparse=checkout.sparse)
 
     async def _created(self, clone: Clone, branch: str, at: str | None) -> str | None:

@@ -23,10 +23,10 @@ async def run(config: Config, ctx: StepContext) -> StepResult:
 
     The commit is dated when the step first started, so that a rebuilt working directory gives the same id.
     """
-    author = config.author.author() if config.author else None
+    author, key = (config.author.author, config.author.key) if config.author else (None, None)
     tree = await WorkTree.open(ctx.path(config.path), inside=ctx.work_dir)
     if await tree.has_changes():
-        return Succeeded({"commit": await tree.commit(config.message, author, ctx.trailers, ctx.started_at)})
+        return Succeeded({"commit": await tree.commit(config.message, author, ctx.trailers, ctx.started_at, key)})
     outputs = {"commit": await tree.head()}
     if await tree.was_committed_by(ctx.promotion, ctx.started_at):
         return Succeeded(outputs, "committed by an earlier attempt")
