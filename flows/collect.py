@@ -12,6 +12,7 @@ from flows.freight.collector import Collecting, collect_old
 from flows.freight.retention import Goes, Limits
 from flows.lease import held
 from flows.stop import stoppable
+from flows.warehouse.image_repository import index_names
 from flows.world import World, world
 
 
@@ -34,6 +35,7 @@ async def collect(project: str = "") -> Any:
     try:
         async with held(claim, seconds):
             gone = await _collect(here, project)
+            await _forget_unwatched(here)
     finally:
         await here.ledger.leases.drop("collect", owner)
     return ended("Collected", f"{gone['Freight']} Freight and {gone['Promotion']} Promotions are gone", dict(gone))
@@ -46,6 +48,13 @@ async def _collect(here: World, project: str) -> Counter[str]:
             gone[each.kind] += 1
             get_run_logger().debug("%s %s/%s: %s", each.kind, each.project, each.place, each.fate.sentence)
     return gone
+
+
+async def _forget_unwatched(here: World) -> None:
+    """Let the index of registries go where no Warehouse looks any more."""
+    watched = [name for each in await here.ledger.definitions.list("Warehouse") for name in index_names(each.spec)]
+    before = datetime.now(UTC) - timedelta(hours=here.settings.retain_hours)
+    await here.ledger.index.forget_others(watched, before)
 
 
 def collecting(here: World, *, dry_run: bool = False) -> Collecting:

@@ -77,6 +77,19 @@ class RegistryIndex(Part):
             await _evict(connection, repository, registry_tags.c.tag, registry_tags.c.confirmed_at)
             await _evict(connection, repository, registry_images.c.digest, registry_images.c.read_at)
 
+    async def forget_others(self, repositories: Iterable[str], before: datetime) -> int:
+        """Let go of repositories that are not among these and were not looked at since. Returns how many."""
+        newest = sa.func.max(registry_tags.c.confirmed_at)
+        query = sa.select(registry_tags.c.repository).group_by(registry_tags.c.repository).having(newest < before)
+        async with self._database.read() as connection:
+            old = set((await connection.execute(query)).scalars())
+        gone = sorted(old.difference(repositories))
+        for repository in gone:
+            async with self._database.write() as connection:
+                for table in (registry_tags, registry_images):
+                    await connection.execute(sa.delete(table).where(table.c.repository == repository))
+        return len(gone)
+
 
 def _known(repository: str, tags: Sequence[str]) -> sa.Select[Any]:
     tag, image = registry_tags.c, registry_images.c

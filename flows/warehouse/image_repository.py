@@ -1,7 +1,8 @@
 """One image repository as one subscription asks it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from blocks.records import Credentials, ImageDetails
 from blocks.registry.manifests import Manifest
@@ -30,6 +31,17 @@ class Registry(Protocol):
     ) -> ImageDetails: ...
 
 
+def index_name(url: str, insecure: bool) -> str:
+    """Name a repository in the index."""
+    return f"{normalize_image(url)}{' insecure' if insecure else ''}"
+
+
+def index_names(spec: Mapping[str, Any]) -> list[str]:
+    """Name all image repositories that a Warehouse's spec, as written, subscribes to."""
+    images = [each.get("image") or {} for each in spec.get("subscriptions") or []]
+    return [index_name(each["repoURL"], flag) for each in images if each.get("repoURL") for flag in (False, True)]
+
+
 @dataclass(frozen=True)
 class ImageRepository:
     """Whom to ask, with what. `fresh`: somebody says that something changed, so no answer may be older than that."""
@@ -49,7 +61,7 @@ class ImageRepository:
     @property
     def name(self) -> str:
         """Its name in the index. What was read without checking the server's certificate is for nobody else."""
-        return f"{normalize_image(self.url)}{' insecure' if self.insecure else ''}"
+        return index_name(self.url, self.insecure)
 
     async def tags(self) -> list[str]:
         """List the tags."""

@@ -97,3 +97,16 @@ async def test_several_write_the_same_at_once(ledger, writers):
     tags = {f"t{number}": detailed(number) for number in range(200)}
     await asyncio.gather(*(keep(ledger, at(number), **tags) for number in range(writers)))
     assert len(await ledger.index.known(REPO, list(tags))) == 200
+
+
+async def test_repositories_nobody_watches_go(ledger):
+    """Those that are watched stay however old, others once they were not looked at for long."""
+    await keep(ledger, at(0), a=detailed(1))
+    await ledger.index.record("old", {"t": KnownTag(at(0), digest(1), light(detailed(1)))}, [detailed(1)])
+    await ledger.index.record("young", {"t": KnownTag(at(9), digest(1), light(detailed(1)))}, [detailed(1)])
+    assert await ledger.index.forget_others([REPO], at(5)) == 1
+    assert await ledger.index.known("old", ["t"]) == {}
+    assert await ledger.index.images("old", [digest(1)]) == {}
+    assert await ledger.index.known(REPO, ["a"])
+    assert await ledger.index.known("young", ["t"])
+    assert await ledger.index.forget_others([REPO], at(5)) == 0
