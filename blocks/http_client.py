@@ -109,7 +109,7 @@ async def _once(
                 if learn:
                     # Where a redirect led to says nothing about the host that was asked.
                     learn((*answer.history, answer)[0].headers.multi_items())
-                return _decoded(answer, bytes(body))
+                return decoded(answer, bytes(body))
     except TimeoutError:
         raise Unreachable(f"{method} {url} gave no answer within {limits.timeout:g} s") from None
     except httpx.InvalidURL as error:
@@ -129,7 +129,7 @@ def failure_of(tried: str, why: str) -> DrayageError:
     )
 
 
-def _decoded(answer: httpx.Response, body: bytes) -> httpx.Response:
+def decoded(answer: httpx.Response, body: bytes) -> httpx.Response:
     """Rebuild a response whose body is already read and decoded."""
     dropped = {b"content-encoding", b"content-length", b"transfer-encoding"}
     # As bytes, for a header that is no ASCII could not be written back.

@@ -1,4 +1,4 @@
-"""What people ask for about Freight: put it together by hand, rename it, delete it."""
+"""What people ask for about Freight: put it together by hand, delete it."""
 
 import random
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from flows.freight.identity import freight_name
 from flows.freight.look_up import look_up
 from flows.freight.picks import Picks
 from flows.look_at import sources_of
-from flows.publish import publish_stage, try_post
+from flows.publish import try_post
 from flows.warehouse.model import Subscription, WarehouseSpec
 from flows.world import World
 
@@ -76,20 +76,6 @@ def _spec(warehouse: Definition) -> WarehouseSpec:
         return WarehouseSpec.model_validate(warehouse.spec)
     except ValidationError:
         raise Invalid(f"the manifest of Warehouse {warehouse.name!r} cannot be read; correct and apply it") from None
-
-
-async def rename_freight(here: World, project: str, freight: str, alias: str, actor: str) -> FreightRecord:
-    """Give Freight, named by name or alias, another alias; the old one means nothing from then on.
-
-    Raises Invalid for what cannot be an alias, NotFound for unknown Freight, Conflict when the alias is another's.
-    """
-    check_alias(alias)
-    found = await here.ledger.freight.find(project, freight)
-    renamed = await here.ledger.freight.set_alias(project, found.name, alias, actor, datetime.now(UTC))
-    standing = (await here.ledger.stages.standings(project, [found.name]))[found.name]
-    for stage in standing.currently_in:
-        await publish_stage(here, project, stage)
-    return renamed
 
 
 async def delete_freight(here: World, project: str, freight: str, actor: str) -> tuple[FreightRecord, bool]:

@@ -16,7 +16,7 @@ from blocks.ledger.records import (
     WarehouseStatus,
 )
 from blocks.records import BudgetState
-from flows.duration import format_duration
+from flows.freight.status import freight_status, kubernetes_time
 from flows.stage.outlook import Outlook
 from flows.warehouse.budgets import asked_by
 from flows.warehouse.conditions import reconciling
@@ -133,7 +133,7 @@ def freight(record: FreightRecord, standing: Standing | None = None) -> Json:
         **{key: value for key, value in record.content.items() if value},
     }
     if standing is not None:
-        shape["status"] = _standing(record, standing)
+        shape["status"] = freight_status(record, standing)
     return shape
 
 
@@ -181,26 +181,6 @@ def event(record: AuditEvent) -> Json:
         "lastTimestamp": _time(record.at),
         "data": record.data,
     }
-
-
-def _standing(record: FreightRecord, standing: Standing) -> Json:
-    return _filled(
-        {
-            "currentlyIn": {name: {"since": _time(at)} for name, at in standing.currently_in.items()} or None,
-            "verifiedIn": {
-                name: _filled(
-                    {
-                        "verifiedAt": _time(each.verified_at),
-                        "longestSoak": format_duration(each.longest_soak) if each.longest_soak else None,
-                    }
-                )
-                for name, each in standing.verified_in.items()
-            }
-            or None,
-            "approvedFor": {name: {"approvedAt": _time(at)} for name, at in standing.approved_for.items()} or None,
-            "metadata": record.metadata or None,
-        }
-    )
 
 
 def _verification(record: VerificationRecord) -> Json:
@@ -268,4 +248,4 @@ def _filled(shape: Json) -> Json:
 
 
 def _time(at: datetime | None) -> str | None:
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ") if at else None
+    return kubernetes_time(at) if at else None

@@ -2,34 +2,32 @@
 
 import asyncio
 
-from prefect.client.orchestration import get_client
-
-from blocks.config_maps import read_config_maps
-from blocks.credentials import SHARED
+from flows.notes import Notes
 from flows.promotion.environment import Preloaded
 from flows.world import World
 
 
-async def read_data(here: World, project: str, text: str) -> Preloaded:
-    """Read what a promotion's or verification's `text` mentions by a function's name; nothing else is fetched."""
+async def read_data(here: World, notes: Notes) -> Preloaded:
+    """Read what a promotion's or verification's text mentions by a function's name; nothing else is fetched.
+
+    What steps note changes while they run: `notes.renew` brings it up to date.
+    """
+    project, text = notes.project, notes.text
     secrets = "ecret(" in text
     maps = "onfigMap(" in text
-    own, shared = await _config_maps(project) if maps else ({}, {})
-    freight = await here.ledger.freight.list(project, limit=500) if "freightMetadata(" in text else []
+    own, shared = await here.config_maps(project) if maps else ({}, {})
     own_secrets, shared_secrets = (
         await asyncio.gather(here.generic_secrets(project), here.generic_secrets(project, shared=True))
         if secrets
         else ({}, {})
     )
+    await notes.renew()
     return Preloaded(
         config_maps=own,
         shared_config_maps=shared,
         secrets=own_secrets,
         shared_secrets=shared_secrets,
-        freight={each.name: each.metadata for each in freight},
+        freight=notes.freight,
+        stages=notes.stages,
+        statuses=notes.statuses,
     )
-
-
-async def _config_maps(project: str) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
-    async with get_client() as client:
-        return await read_config_maps(client, project), await read_config_maps(client, SHARED)

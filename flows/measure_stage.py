@@ -1,7 +1,6 @@
 """Measuring a Stage: health first, then the metrics of its analysis templates, to one verdict."""
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 from blocks.errors import DrayageError, Retryable
@@ -9,6 +8,7 @@ from blocks.ledger.records import VerificationPhase, VerificationRecord
 from flows.data import read_data
 from flows.freight.functions import freight_functions
 from flows.health import wait_until_healthy
+from flows.notes import Notes
 from flows.promotion.environment import data_functions
 from flows.stage.model import Verification
 from flows.stage.pipeline import read_pipeline
@@ -36,9 +36,10 @@ async def measure_stage(here: World, record: VerificationRecord, wanted: Verific
         await here.ledger.verifications.measure(record.project, record.id, owner, metrics)
 
     around = Surroundings(
-        sample=lambda metric: measure(metric, datetime.now(UTC)),
+        sample=lambda metric: measure(metric, here.clock.now()),
         record=save,
-        now=lambda: datetime.now(UTC),
+        now=here.clock.now,
+        sleep=here.clock.sleep,
         secrets=secrets,
     )
     phase, message, metrics = await run_verification(plan, record.started_at, around, record.metrics)
@@ -55,7 +56,7 @@ async def _plan(here: World, record: VerificationRecord, wanted: Verification) -
     ]
     specs = [template.spec if template else None for template in templates]
     text = json.dumps([wanted.model_dump(mode="json"), [each.model_dump() for each in stage.spec.vars], specs])
-    data = await read_data(here, project, text)
+    data = await read_data(here, Notes(here, project, text, tuple(record.collection.values())))
     return prepare(
         wanted,
         specs,

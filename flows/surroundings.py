@@ -3,8 +3,10 @@
 import json
 
 from blocks.ledger.records import PromotionRecord
+from flows.control_plane import ControlPlane
 from flows.data import read_data
 from flows.freight.functions import freight_functions
+from flows.notes import Notes
 from flows.promotion.environment import Scope, data_functions, promotion_context
 from flows.promotion.workplace import Surroundings, Workplace, trailers
 from flows.world import World
@@ -23,13 +25,16 @@ async def read_surroundings(here: World, record: PromotionRecord, workplace: Wor
         git=here.git,
         argocd=lambda: here.argocd(record.project),
         ask=here.web.request,
+        control=ControlPlane(here, record),
         trailers=trailers(record, collection[record.origin].alias),
     )
 
 
 async def read_scope(here: World, record: PromotionRecord, surroundings: Surroundings, text: str = "") -> Scope:
     """Gather what expressions see; `text` may name functions that the steps do not."""
-    data = await read_data(here, record.project, json.dumps([record.steps, record.vars, text]))
+    text = json.dumps([record.steps, record.vars, text])
+    notes = Notes(here, record.project, text, tuple(record.collection.values()))
+    data = await read_data(here, notes)
     artifacts = {kind: surroundings.artifacts(kind) for kind in ("commits", "images", "charts", "artifacts")}
     context = promotion_context(
         project=record.project,
@@ -41,4 +46,4 @@ async def read_scope(here: World, record: PromotionRecord, surroundings: Surroun
         actor=record.actor,
     )
     functions = freight_functions(**artifacts) | data_functions(data)
-    return Scope(context, record.vars, functions, data.secret_texts)
+    return Scope(context, record.vars, functions, data.secret_texts, notes.renew)

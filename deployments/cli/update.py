@@ -18,7 +18,7 @@ def freight(project: Project, new_alias: NewAlias, name: Name = "", old_alias: O
     """Give Freight another alias."""
     wanted = exactly_one("--name and --old-alias", name, old_alias)
     from deployments.command import run_command
-    from deployments.freight_requests import rename_freight
+    from flows.control_plane import rename_freight
     from flows.current_run import operating_user
 
     record = run_command(lambda here: rename_freight(here, project, wanted, new_alias, operating_user()))

@@ -113,6 +113,7 @@ class _Driver:
         if run.started_at is None and (passed := self._passed_over(step, run, before)):
             return await self._saved(passed)
         try:
+        await self.scope.renew()
             limits = self._limits(step)
         except Invalid as error:
             return await self._saved(rules.passed_over(run, StepStatus.ERRORED, str(error), self.now()))
@@ -124,6 +125,7 @@ class _Driver:
 
     async def _rest(self, run: StepRun, attempted: Attempted, seconds: float) -> None:
         """Pause here, or leave when that is worth it."""
+            await self.scope.renew()
         if self.leave_after is not None and (attempted.wake_when or seconds >= self.leave_after):
             raise Away(seconds, f"step {run.alias!r}: {run.message}", attempted.wake_when)
         await self.sleep(seconds)

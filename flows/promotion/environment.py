@@ -4,7 +4,7 @@ Variables come in the order Stage, template, promotion, task, step, the later ov
 before it, and only a step's own (and its task's) see outputs (Kargo §7).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -22,7 +22,7 @@ PUBLISHES = "compose-output"
 
 
 class Data(Protocol):
-    """Looks up what people keep beside their pipelines; what is missing is an empty map."""
+    """Looks up what people keep beside their pipelines and what steps noted."""
 
     def config_map(self, name: str, shared: bool = False) -> Mapping[str, str]:
         """A ConfigMap's data, the project's or a shared one."""
@@ -30,11 +30,14 @@ class Data(Protocol):
     def secret(self, name: str, shared: bool = False) -> Mapping[str, str]:
         """A generic Secret's data, the project's or a shared one."""
 
-    def freight_metadata(self, name: str) -> Mapping[str, Any]:
-        """What steps noted about a Freight."""
+    def freight_metadata(self, name: str) -> Mapping[str, Any] | None:
+        """What steps noted about a Freight, None without any."""
 
-    def stage_metadata(self, name: str) -> Mapping[str, Any]:
-        """What steps noted about a Stage."""
+    def stage_metadata(self, name: str) -> Mapping[str, Any] | None:
+        """What steps noted about a Stage, None without any."""
+
+    def freight_status(self, name: str) -> Mapping[str, Any] | None:
+        """Where a Freight stands, in Kargo's shape; None without such Freight."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Preloaded:
     shared_secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     freight: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     stages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    statuses: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def config_map(self, name: str, shared: bool = False) -> Mapping[str, str]:
         """A ConfigMap's data."""
@@ -63,38 +67,62 @@ class Preloaded:
             text for each in (self.secrets, self.shared_secrets) for data in each.values() for text in data.values()
         ]
 
-    def freight_metadata(self, name: str) -> Mapping[str, Any]:
+    def freight_metadata(self, name: str) -> Mapping[str, Any] | None:
         """A Freight's metadata."""
-        return self.freight.get(name, {})
+        return self.freight.get(name)
 
-    def stage_metadata(self, name: str) -> Mapping[str, Any]:
+    def stage_metadata(self, name: str) -> Mapping[str, Any] | None:
         """A Stage's metadata."""
-        return self.stages.get(name, {})
+        return self.stages.get(name)
+
+    def freight_status(self, name: str) -> Mapping[str, Any] | None:
+        """A Freight's status."""
+        return self.statuses.get(name)
 
 
 def data_functions(data: Data) -> dict[str, Callable[..., Any]]:
-    """The functions that look data up, by the names expressions use."""
+    """The functions that look data up, by the names expressions use.
+
+    A ConfigMap or Secret that is missing is an empty map, metadata that is missing nil (Kargo).
+    """
+
+    def noted(find: Callable[[str], Mapping[str, Any] | None]) -> Callable[[str], Json | None]:
+        def look(name: str) -> Json | None:
+            if not name:
+                raise Invalid("the name must not be empty")
+            found = find(name)
+            return None if found is None else dict(found)
+
+        return look
+
     return {
         "configMap": lambda name: dict(data.config_map(name)),
         "sharedConfigMap": lambda name: dict(data.config_map(name, shared=True)),
         "secret": lambda name: dict(data.secret(name)),
         "sharedSecret": lambda name: dict(data.secret(name, shared=True)),
-        "freightMetadata": lambda name: dict(data.freight_metadata(name)),
-        "stageMetadata": lambda name: dict(data.stage_metadata(name)),
+        "freightMetadata": noted(data.freight_metadata),
+        "freightStatus": noted(data.freight_status),
+        "stageMetadata": noted(data.stage_metadata),
     }
+
+
+async def _as_it_is() -> None:
+    """Leave what functions know alone."""
 
 
 @dataclass(frozen=True)
 class Scope:
     """What all steps of one Promotion share: `ctx`, the frozen variables, Freight and data functions.
 
-    `secrets` are texts that no message of a step may show.
+    `secrets` are texts that no message of a step may show. `renew` brings what functions know of Freight and Stages up
+    to date; it is called before a step's condition or config is evaluated.
     """
 
     context: Json
     vars: Sequence[Json] = ()
     functions: Functions = field(default_factory=dict, repr=False)
     secrets: Sequence[str] = field(default=(), repr=False)
+    renew: Callable[[], Awaitable[None]] = field(default=_as_it_is, repr=False)
 
 
 def promotion_context(

@@ -3,7 +3,9 @@
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from pathspec import GitIgnoreSpec
 
@@ -33,11 +35,18 @@ def read_text(ctx: StepContext, relative: str) -> str:
 def write_whole(path: Path, content: bytes) -> None:
     """Replace or make a file in one move, so that nobody sees half of it; an existing file keeps its mode."""
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+    with draft(path) as stream:
+        stream.write(content)
+        os.fchmod(stream.fileno(), mode)
+
+
+@contextmanager
+def draft(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file beside `path` that takes its place when the block ends, and goes when the block raises."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".drayage-")
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-        Path(temporary).chmod(mode)
+            yield stream
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -79,7 +79,39 @@ class StepContext:
     started, the same on every attempt, so that whatever it makes is the same too. `images`, `commits` and
     `charts` are the contents of the Freight collection, each with its `origin` (a Warehouse name) added.
     `requested` lists the names of the Warehouses the Stage asks for, in order. `ask` is `blocks.web.Web.request`,
-    the guarded and paced way to HTTP APIs.
+    the guarded and paced way to HTTP APIs. `people` is there for steps that ask people,
+    `control` for those that change names, metadata or the audit trail.
+@dataclass(frozen=True)
+class Answer:
+    """What somebody answered to a step's form. Whoever may answer may claim any name: nothing here is authenticated."""
+
+    values: dict[str, Any]
+    at: datetime
+
+
+class People(Protocol):
+    """What people said to one step, and the audit trail of it."""
+
+    async def answers(self) -> list[Answer]:
+        """Return the answers to this step's forms, oldest first."""
+
+    async def note(self, verb: str, actor: str, message: str, at: datetime) -> None:
+        """Write `Promotion<verb>` to the audit trail, once for the same actor and time."""
+
+
+class Control(Protocol):
+    """The few things of the ledger that steps may change; each is done once however often it is called."""
+
+    async def rename_freight(self, freight: str, alias: str) -> None:
+        """Give the Freight of a name another alias. Raises NotFound without it, Refused when the alias is another's."""
+
+    async def put_metadata(self, kind: str, name: str, values: dict[str, Any]) -> None:
+        """Merge keys into the metadata of a `Stage` or `Freight`. Raises NotFound when there is none of that name."""
+
+    async def record_event(self, step: str, type: str, message: str, actor: str, data: dict[str, Any]) -> bool:
+        """Add to the audit trail what a step says, once; False when it has said it before."""
+
+
     """
 
     work_dir: Path
@@ -103,6 +135,8 @@ class StepContext:
     def path(self, relative: str) -> Path:
         """Resolve a path of a config inside the working directory, symlinks included. Raises Invalid outside it."""
         root = self.work_dir.resolve()
+    people: People | None = None
+    control: Control | None = None
         resolved = (root / relative).resolve()
         if resolved != root and root not in resolved.parents:
             raise Invalid(f"path {relative!r} leads outside the promotion's working directory")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from blocks.ledger.records import FreightRecord, PromotionRecord, StepRun
-from flows.promotion.result import CredentialsFor, StepContext
+from flows.promotion.result import Control, CredentialsFor, StepContext
 
 Json = dict[str, Any]
 
@@ -71,6 +71,7 @@ class Surroundings:
     git: Any
     argocd: Callable[[], Any]
     ask: Callable[..., Any] | None = None
+    control: Control | None = None
     trailers: dict[str, str] = field(default_factory=dict)
 
     def context(self, run: StepRun, now: datetime) -> StepContext:
@@ -87,6 +88,7 @@ class Surroundings:
             git=self.git,
             argocd=self.argocd,
             ask=self.ask,
+            control=self.control,
             previous=run.output,
             trailers=self.trailers,
             images=self.artifacts("images"),

@@ -1,42 +1,22 @@
 """http: ask an HTTP server, and decide by its answer."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-import httpx
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from blocks.errors import DrayageError, Invalid, Retryable
+from blocks.errors import DrayageError, Invalid
 from blocks.guarded_client import guarded_client
 from blocks.http_client import Limits, request
 from flows.duration import parse_duration
 from flows.model import Model
 from flows.promotion.http_answer import Answer, Criteria, decide
 from flows.promotion.result import StepContext, StepResult
+from flows.promotion.web_address import Pair, Positive, full_url, headers, without_secrets
 
 OUTWARD = True
 
 LARGEST = 2 * 1024 * 1024
 """Bytes of a request's and of a response's body, at most."""
-
-
-def _duration(text: str) -> str:
-    try:
-        seconds = parse_duration(text).total_seconds()
-    except Invalid:
-        raise ValueError("must be a duration such as 10s or 1m30s") from None
-    if seconds <= 0:
-        raise ValueError("must be longer than nothing")
-    return text
-
-
-Positive = Annotated[str, AfterValidator(_duration)]
-
-
-class Pair(Model):
-    """A header or query parameter."""
-
-    name: str = Field(min_length=1, description="Its name.")
-    value: str = Field(min_length=1, description="Its value.")
 
 
 class Output(Model):
@@ -97,43 +77,19 @@ def _content(config: Config, ctx: StepContext) -> bytes:
 
 
 async def _ask(config: Config, content: bytes) -> Answer:
-    url = _url(config)
+    url = full_url(config.url, config.query_params)
     limits = Limits(parse_duration(config.timeout).total_seconds(), attempts=1, max_bytes=LARGEST)
-    headers = httpx.Headers([(header.name, header.value) for header in config.headers])
     try:
         async with guarded_client(str(url), insecure=config.insecure_skip_tls_verify, proxy=config.proxy) as http:
             response = await request(
                 http,
                 config.method,
                 str(url),
-                headers=headers,
+                headers=headers(config.headers),
                 limits=limits,
                 accept_errors=tuple(range(100, 600)),
                 content=content or None,
             )
     except DrayageError as error:
-        raise _without_secrets(error, str(url), _shown(url)) from None
+        raise without_secrets(error, url) from None
     return Answer(response.status_code, response.headers.multi_items(), response.content)
-
-
-def _url(config: Config) -> httpx.URL:
-    try:
-        url = httpx.URL(config.url)
-    except httpx.InvalidURL:
-        raise Invalid("the config's url cannot be read as a URL") from None
-    if url.scheme not in ("http", "https") or not url.host:
-        raise Invalid(f"the config's url must start with http:// or https:// and name a host; it is {_shown(url)!r}")
-    if not config.query_params:
-        return url
-    added = [(parameter.name, parameter.value) for parameter in config.query_params]
-    return url.copy_with(params=httpx.QueryParams([*url.params.multi_items(), *added]))
-
-
-def _shown(url: httpx.URL) -> str:
-    """The URL without user, password and parameters, where secrets are."""
-    return str(url.copy_with(userinfo=b"", query=None, fragment=None))
-
-
-def _without_secrets(error: DrayageError, url: str, shown: str) -> DrayageError:
-    message = str(error).replace(url, shown)
-    return type(error)(message, error.retry_after) if isinstance(error, Retryable) else type(error)(message)

@@ -149,6 +149,7 @@ DATA = Preloaded(
     shared_secrets={"s": {"k": "sh4red"}},
     freight={"abc": {"issue": 7}},
     stages={"prod": {"paused": True}},
+    statuses={"abc": {"currentlyIn": {"prod": {"since": "2025-01-01T00:00:00Z"}}}},
 )
 
 
@@ -161,12 +162,15 @@ DATA = Preloaded(
         ("sharedSecret('s').k", "sh4red"),
         ("freightMetadata('abc').issue", 7),
         ("stageMetadata('prod').paused", True),
+        ("freightStatus('abc').currentlyIn.prod.since", "2025-01-01T00:00:00Z"),
+        ("freightMetadata('none') == nil and stageMetadata('none') == nil and freightStatus('none') == nil", True),
+        ("stageMetadata('none')?.paused ?? 'never'", "never"),
         ("len(configMap('none'))", 0),
         ("len(secret('none'))", 0),
     ],
 )
 def test_data_functions(expression, expected):
-    """What is missing is an empty map."""
+    """A ConfigMap or Secret that is missing is an empty map, metadata that is missing nil."""
     assert evaluated(f"${{{{ {expression} }}}}", functions=data_functions(DATA)) == expected
 
 
