@@ -18,11 +18,11 @@ from ruamel.yaml import YAML
 from blocks.argocd_block import ArgoCDConnection
 from blocks.errors import DrayageError, Refused
 from blocks.ledger.records import FreightRecord
+from deployments.answers import decide
 from deployments.apply import apply
 from deployments.demo_table import print_links, stage_table
 from deployments.fail import fail
 from deployments.refreshes import ask_refresh, wait_for_refresh
-from deployments.requests import decide
 from deployments.sandbox.images import push_image
 from flows.freight.describe import versions
 from flows.world import World, opened_world

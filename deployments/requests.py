@@ -1,4 +1,4 @@
-"""What people ask for on the command line or from Python: promote, approve, verify, abort."""
+"""What people ask for on the command line or from Python: promote, approve Freight, verify, abort, retry."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -7,12 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.responses import SetStateStatus
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Cancelling
 from ulid import ULID
 
-from blocks.errors import Invalid, NotFound, Refused
+from blocks.errors import NotFound, Refused
 from blocks.ledger.records import Phase, PromotionRecord
 from flows.promotion.admission import Declined, Wish, admit, check_wish
 from flows.publish import tell
@@ -130,24 +129,6 @@ async def approve_freight(here: World, project: str, stage: str, freight: str, a
     if definition.spec.request(found.origin) is None:
         raise Refused(f"Stage {stage!r} takes no Freight from Warehouse {found.origin!r}")
     return await here.ledger.stages.approve(project, stage, found.name, actor, datetime.now(UTC))
-
-
-async def decide(here: World, project: str, name: str, decision: str, approver: str, comment: str) -> None:
-    """Answer the form of a Promotion that waits for approval, as the Prefect UI does.
-
-    Raises Refused when it does not wait, Invalid when the server does not take the answer.
-    """
-    record = await here.ledger.promotions.get(project, name)
-    if record is None or record.flow_run_id is None:
-        raise NotFound(f"project {project!r} has no Promotion {name!r} with a run")
-    answer: dict[str, Any] = {"decision": decision, "approver": approver, "comment": comment}
-    async with get_client() as client:
-        run = await client.read_flow_run(UUID(record.flow_run_id))
-        if run.state is None or not run.state.is_paused():
-            raise Refused(f"Promotion {name!r} does not wait for approval; its run is {run.state_name}")
-        result = await client.resume_flow_run(run.id, run_input=answer)
-    if result.status is not SetStateStatus.ACCEPT:
-        raise Invalid(f"Prefect did not take the answer: {getattr(result.details, 'reason', result.status)}")
 
 
 async def _cancel(client: PrefectClient, flow_run_id: str) -> None:

@@ -3,29 +3,27 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any, Literal
+from typing import Any
 
 from prefect.exceptions import ObjectNotFound
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.logging import get_run_logger
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from blocks.errors import Refused
 from blocks.ledger.ledger import Ledger
 from blocks.ledger.records import Decision, PromotionRecord
 from flows.duration import parse_duration
-from flows.promotion.approvers import UNAUTHENTICATED, approvers, named
+from flows.promotion.admission import inflated
+from flows.promotion.approvers import UNAUTHENTICATED, ApprovalAnswer, approvers, named
+from flows.promotion.steps import STEPS
 from flows.stage.model import Approval
+from flows.stage.pipeline import read_pipeline
 
 
-class ApprovalForm(RunInput):
+class ApprovalForm(RunInput, ApprovalAnswer):
     """Approve or reject this promotion."""
-
-    # No default: a form of defaults would be approved by an empty resume.
-    decision: Literal["approve", "reject"] = Field(description="Whether this Freight may enter the Stage.")
-    approver: str = Field(default="", max_length=200, description="Your name, for the audit trail (unauthenticated).")
-    comment: str = Field(default="", max_length=2000, description="Why, for the audit trail.")
 
 
 async def obtain_approval(ledger: Ledger, record: PromotionRecord, approval: Approval, description: str) -> str:
@@ -48,11 +46,18 @@ async def obtain_approval(ledger: Ledger, record: PromotionRecord, approval: App
     return ""
 
 
-def check_askable(approval: Approval | None, project: str, stage: str) -> None:
-    """Raise Refused when a run that no deployment started would have to wait for people."""
-    if approval:
+async def check_askable(ledger: Ledger, project: str, stage: str) -> None:
+    """Raise Refused when a run that no deployment started would have to wait for people. Raises NotFound."""
+    pipeline = await read_pipeline(ledger, project)
+    definition = pipeline.stage(stage)
+    why = "needs approval" if pipeline.approval(stage) else ""
+    if not why and not definition.control_flow:
+        _, steps = await inflated(ledger, project, definition)
+        asking = [step["as"] for step in steps if getattr(STEPS.get(step["uses"]), "ASKS", False)]
+        why = f"asks people in its step {asking[0]!r}" if asking else ""
+    if why:
         raise Refused(
-            f"Stage {stage!r} needs approval, and only a run of its deployment can wait for it: "
+            f"Stage {stage!r} {why}, and only a run of its deployment can wait for them: "
             f"use 'drayage promote -p {project} --stage {stage}'"
         )
 

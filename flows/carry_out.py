@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from blocks.errors import Conflict
 from blocks.ledger.records import Phase, PromotionRecord, StepRun, StepStatus
 from flows.current_run import CurrentRun, come_back, leave_quietly
 from flows.lease import held
+from flows.people import ANSWER, Asked, ask
 from flows.promotion.attempt import attempt
 from flows.promotion.engine import Away, Outcome, run_steps
 from flows.promotion.restore import restore
@@ -31,6 +33,9 @@ Finish = Callable[[], Awaitable[StepRun]]
 
 UNWOKEN = 600.0
 """Seconds after which a step that waits to be woken asks again by itself."""
+
+AT_ONCE = 1.0
+"""Seconds until a run goes on that need not have left."""
 
 INTERRUPTED = {
     "cancel": "The promotion was cancelled.",
@@ -58,7 +63,7 @@ async def carry_out(here: World, record: PromotionRecord, run: CurrentRun) -> Pr
         await asyncio.shield(_interrupted(here, record, run, workplace))
         raise
     except Away as away:
-        await _leave(here, record, run, workplace, away)
+        await (_ask if away.form else _leave)(here, record, run, workplace, away)
         raise AssertionError("unreachable: leaving ends this execution") from None
     except Conflict:
         finished = await _taken_over(here, record, run)
@@ -85,7 +90,8 @@ async def _run(here: World, record: PromotionRecord, run: CurrentRun, workplace:
             workplace.note(finished)
 
     async def once(step: Json, step_run: StepRun, config: Json) -> Any:
-        return await attempt(step, config, surroundings.context(step_run, _now()))
+        people = Asked(here.ledger, record, run.id, step_run)
+        return await attempt(step, config, replace(surroundings.context(step_run, _now()), people=people))
 
     leave_after = here.settings.leave_after_seconds if run.deployed else None
     with asking_for(f"{record.project}/{record.name}"):
@@ -165,6 +171,24 @@ async def _leave(here: World, record: PromotionRecord, run: CurrentRun, workplac
     await workplace.remove()
     await publish_stage(here, record.project, record.stage)
     await come_back(run, seconds, "Waiting", away.message)
+
+
+async def _ask(here: World, record: PromotionRecord, run: CurrentRun, workplace: Workplace, away: Away) -> None:
+    """Leave the worker until people have answered a form, or the step's time is over. Never returns.
+
+    The lease is short: whoever is killed before the run is suspended left nothing that would wake it.
+    """
+    assert away.form is not None
+    now = _now()
+    until = (now + timedelta(seconds=away.seconds)).isoformat()
+    waiting_for = {"message": away.message, "until": until, "wake_when": {"kind": ANSWER, "until": until}}
+    lease_until = now + timedelta(seconds=here.settings.lease_seconds)
+    if not await here.ledger.promotions.leave(record.project, record.name, run.owner, lease_until, waiting_for):
+        await leave_quietly(run)
+    await workplace.remove()
+    await publish_stage(here, record.project, record.stage)
+    await ask(away.run, away.form)
+    await come_back(run, AT_ONCE, "Waiting", away.message)
 
 
 async def _taken_over(here: World, record: PromotionRecord, run: CurrentRun) -> PromotionRecord:

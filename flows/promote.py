@@ -46,7 +46,7 @@ async def promote(
     """
     here, run = await world(), current_run()
     if not run.deployed:
-        check_askable((await read_pipeline(here.ledger, project)).approval(stage), project, stage)
+        await check_askable(here.ledger, project, stage)
     wish = Wish(project, stage, run.actor, freight, warehouse, reason, run.automatic, run.id)
     async with at_work(here, run):
         return await _promote(here, run, wish, promotion)

@@ -1,5 +1,6 @@
 """Promotions: what became of their steps, and what people decided about them."""
 
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,7 +9,7 @@ from blocks.ledger import rows
 from blocks.ledger.part import Part
 from blocks.ledger.promotion_rows import fenced, locked, write_promotion_event
 from blocks.ledger.records import Decision, StepRun
-from blocks.ledger.tables import decisions, step_runs
+from blocks.ledger.tables import audit, decisions, step_runs
 
 
 class PromotionSteps(Part):
@@ -55,6 +56,17 @@ class PromotionSteps(Part):
         """Return what people said about a promotion, oldest first."""
         async with self._database.read() as connection:
             return await rows.every(connection, Decision, _decisions(project, name))
+
+    async def note(self, project: str, name: str, verb: str, actor: str, message: str, at: datetime) -> None:
+        """Write `Promotion<verb>` to the audit trail, once for the same actor and time. Raises NotFound."""
+        async with self._database.write() as connection:
+            record = await locked(connection, project, name)
+            same = {"type": f"Promotion{verb}", "subject": f"Promotion/{name}", "actor": actor, "at": at}
+            known = sa.select(audit.c.id).where(
+                audit.c.project == project, *(audit.c[key] == each for key, each in same.items())
+            )
+            if (await connection.execute(known.limit(1))).first() is None:
+                await write_promotion_event(connection, record, verb, actor, message, at)
 
 
 def _decisions(project: str, name: str) -> sa.Select[Any]:

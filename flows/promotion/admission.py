@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from blocks.errors import NotFound, Refused
 from blocks.ledger.ledger import Ledger
@@ -12,6 +13,8 @@ from flows.stage.availability import Unavailable, available
 from flows.stage.candidate import Promote, candidate, intent
 from flows.stage.outlook import Outlook, read_outlook
 from flows.stage.pipeline import StageDefinition
+
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -128,10 +131,7 @@ async def frozen(
     ulid: str,
 ) -> PromotionRecord:
     """Return the Promotion as it will be kept: variables, tasks and steps as they are now (Kargo: at creation)."""
-    template = stage.spec.promotion_template
-    assert template is not None  # no control-flow Stage comes here
-    tasks = await _tasks(ledger, wish.project)
-    variables, steps = inflate(wish.project, stage.spec.vars, template.spec.vars, template.spec.steps, tasks)
+    variables, steps = await inflated(ledger, wish.project, stage)
     meaning = (
         ""
         if wish.automatic
@@ -151,6 +151,14 @@ async def frozen(
         intent=meaning,
         flow_run_id=wish.flow_run_id,
     )
+
+
+async def inflated(ledger: Ledger, project: str, stage: StageDefinition) -> tuple[list[Json], list[Json]]:
+    """Return a Stage's variables and steps, its tasks' among them, as they are now. It must not be control-flow."""
+    template = stage.spec.promotion_template
+    assert template is not None  # no control-flow Stage comes here
+    tasks = await _tasks(ledger, project)
+    return inflate(project, stage.spec.vars, template.spec.vars, template.spec.steps, tasks)
 
 
 async def _tasks(ledger: Ledger, project: str) -> TaskLookup:

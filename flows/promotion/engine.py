@@ -17,7 +17,7 @@ from blocks.ledger.records import Phase, StepRun, StepStatus
 from flows.expression.errors import ExpressionError
 from flows.promotion import rules
 from flows.promotion.environment import Scope, condition, configured
-from flows.promotion.result import StepResult
+from flows.promotion.result import Form, StepResult
 from flows.promotion.rules import Attempted, Limits
 from flows.promotion.steps import STEPS
 from flows.redaction import redacted
@@ -38,13 +38,15 @@ Around = Callable[[Json, StepRun, Finish], Awaitable[StepRun]]
 class Away(Exception):
     """A step waits so long that its run should leave its worker; calling again with the saved steps goes on.
 
-    `seconds` is the pause, `wake_when` what may end it before, empty for nothing.
+    `seconds` is the pause, `wake_when` what may end it before, empty for nothing. `run` is the step, and `form` what it
+    asks people.
     """
 
-    def __init__(self, seconds: float, message: str, wake_when: Json) -> None:
+    def __init__(self, seconds: float, run: StepRun, wake_when: Json, form: Form | None) -> None:
         """Keep for how long, why and for what."""
-        super().__init__(message)
-        self.seconds, self.message, self.wake_when = seconds, message, wake_when
+        self.seconds, self.run, self.wake_when, self.form = seconds, run, wake_when, form
+        self.message = f"step {run.alias!r}: {run.message}"
+        super().__init__(self.message)
 
 
 async def plainly(step: Json, run: StepRun, finish: Finish) -> StepRun:
@@ -85,12 +87,13 @@ async def run_steps(
     done: list[StepRun] = []
     known = {run.index: run for run in runs}
     for index, step in enumerate(steps):
-        run = known.get(index) or _fresh(index, step)
+        run = known.get(index) or fresh(index, step)
         done.append(run if run.finished_at else await around(step, run, partial(driver.finish, step, run, [*done])))
     return Outcome(*rules.verdict(done, len(steps)), done)
 
 
-def _fresh(index: int, step: Json) -> StepRun:
+def fresh(index: int, step: Json) -> StepRun:
+    """A frozen step that has not begun."""
     return StepRun(index, step["as"], step["uses"], continue_on_error=bool(step.get("continueOnError")))
 
 
@@ -110,10 +113,10 @@ class _Driver:
 
     async def finish(self, step: Json, run: StepRun, before: Sequence[StepRun]) -> StepRun:
         """Return the step finished and saved; a step that started once is not asked again whether it may."""
+        await self.scope.renew()
         if run.started_at is None and (passed := self._passed_over(step, run, before)):
             return await self._saved(passed)
         try:
-        await self.scope.renew()
             limits = self._limits(step)
         except Invalid as error:
             return await self._saved(rules.passed_over(run, StepStatus.ERRORED, str(error), self.now()))
@@ -122,23 +125,23 @@ class _Driver:
             if run.finished_at:
                 return run
             await self._rest(run, attempted, rules.pause(run, attempted, limits, self.now(), self.chance()))
+            await self.scope.renew()
 
     async def _rest(self, run: StepRun, attempted: Attempted, seconds: float) -> None:
         """Pause here, or leave when that is worth it."""
-            await self.scope.renew()
-        if self.leave_after is not None and (attempted.wake_when or seconds >= self.leave_after):
-            raise Away(seconds, f"step {run.alias!r}: {run.message}", attempted.wake_when)
+        if self.leave_after is not None and (attempted.form or attempted.wake_when or seconds >= self.leave_after):
+            raise Away(seconds, run, attempted.wake_when, attempted.form)
         await self.sleep(seconds)
 
     def _passed_over(self, step: Json, run: StepRun, before: Sequence[StepRun]) -> StepRun | None:
         """Return the step ended without an attempt, or None when it is to run."""
         now = self.now()
         try:
-            refusal = _refusal(self.scope, step, before)
+            why = refusal(self.scope, step, before)
         except (ExpressionError, DrayageError) as error:
             message = f"the condition of step {run.alias!r} could not be evaluated: {error}"
             return rules.passed_over(run, StepStatus.ERRORED, message, now)
-        return rules.passed_over(run, StepStatus.SKIPPED, refusal, now) if refusal else None
+        return rules.passed_over(run, StepStatus.SKIPPED, why, now) if why else None
 
     def _limits(self, step: Json) -> Limits:
         """Read the step's limits. Raises Invalid, also when there is no such kind of step."""
@@ -158,6 +161,8 @@ class _Driver:
         run = await self._saved(rules.started(run, self.now()))
         answer = await self._answer(step, run, config, limits)
         attempted = rules.attempted(answer)
+        if attempted.form and self.leave_after is None:
+            attempted = rules.broken("only a run of the Stage's deployment can wait for people")
         if isinstance(answer, _Hung):
             return await self._saved(rules.timed_out(run, limits, self.now())), attempted
         return await self._saved(rules.settled(run, attempted, limits, self.now())), attempted
@@ -182,8 +187,8 @@ class _Hung(TimeoutError):
     """The attempt was cancelled because the step's time was over."""
 
 
-def _refusal(scope: Scope, step: Json, before: Sequence[StepRun]) -> str:
-    """Return why a step that has not started is skipped, empty when it is to run."""
+def refusal(scope: Scope, step: Json, before: Sequence[StepRun]) -> str:
+    """Return why a step that has not started is skipped, empty when it is to run. Raises ExpressionError, Invalid."""
     if step.get("if"):
         return "" if condition(scope, step, before) else "skipped: its condition is false"
     return "skipped: an earlier step failed" if rules.has_failures(before) else ""

@@ -8,8 +8,9 @@ from blocks.code_hosts.providers import code_host
 from blocks.code_hosts.pull_request import CodeHost, PullRequest
 from blocks.errors import Invalid
 from flows.model import Model
+from flows.promotion.foresight import Foreseen, Imagined
+from flows.promotion.provider import Provider
 from flows.promotion.result import StepContext
-from flows.promotion.steps.git_push import Provider
 
 KIND = "pull-request"
 """What a step waits for when it waits for a pull request to be closed."""
@@ -52,3 +53,12 @@ def waits_for(config: RepositoryConfig, number: int) -> dict[str, Any]:
         "insecure": config.insecure_skip_tls_verify,
         "number": number,
     }
+
+
+def merged_by_then(does: str, number: int, imagined: Imagined) -> Foreseen:
+    """Foresee a pull request merged: one that an earlier step would open comes to the commit that it brings."""
+    tip = imagined.pull_request(number)
+    if tip is None:
+        return Foreseen(f"{does} pull request {number} is merged", known=False)
+    outputs = {"pr": {"id": number, "url": "", "open": False, "merged": True}, "commit": tip.commit}
+    return Foreseen(f"{does} the pull request is merged; its commit is then another than here", outputs)

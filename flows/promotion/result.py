@@ -38,17 +38,27 @@ class Skipped:
 
 
 @dataclass(frozen=True)
+class Form:
+    """What people are asked: a JSON Schema whose properties are the fields, and Markdown that stands above them."""
+
+    schema: dict[str, Any]
+    description: str = ""
+
+
+@dataclass(frozen=True)
 class Waiting:
     """Not yet: ask again in `again_in` seconds. Kargo calls this Running. `outputs` are kept for the next attempt.
 
     `wake_when` says for what else the step waits, as `{"kind": …}` and what that kind of `flows.wake` needs. The run
-    then leaves its worker, and the sweep or a webhook wakes it when that has come.
+    then leaves its worker, and the sweep or a webhook wakes it when that has come. With a `form` the run is suspended
+    until somebody has answered it; `ctx.people` has the answer at the next attempt.
     """
 
     message: str
     again_in: float = 2.0
     outputs: Outputs = field(default_factory=dict)
     wake_when: dict[str, Any] = field(default_factory=dict)
+    form: Form | None = None
 
 
 @dataclass(frozen=True)
@@ -70,17 +80,6 @@ class CredentialsFor(Protocol):
         """Return the first credentials that match, exact before regex, project before shared."""
 
 
-@dataclass(frozen=True)
-class StepContext:
-    """Everything a step may use. Nothing here knows Prefect.
-
-    `work_dir` is the promotion's own directory; `previous` is this step's output from an earlier attempt or
-    an earlier worker, so that a step can attach to what it made; `started_at` is when the step first
-    started, the same on every attempt, so that whatever it makes is the same too. `images`, `commits` and
-    `charts` are the contents of the Freight collection, each with its `origin` (a Warehouse name) added.
-    `requested` lists the names of the Warehouses the Stage asks for, in order. `ask` is `blocks.web.Web.request`,
-    the guarded and paced way to HTTP APIs. `people` is there for steps that ask people,
-    `control` for those that change names, metadata or the audit trail.
 @dataclass(frozen=True)
 class Answer:
     """What somebody answered to a step's form. Whoever may answer may claim any name: nothing here is authenticated."""
@@ -112,6 +111,17 @@ class Control(Protocol):
         """Add to the audit trail what a step says, once; False when it has said it before."""
 
 
+@dataclass(frozen=True)
+class StepContext:
+    """Everything a step may use. Nothing here knows Prefect.
+
+    `work_dir` is the promotion's own directory; `previous` is this step's output from an earlier attempt or
+    an earlier worker, so that a step can attach to what it made; `started_at` is when the step first
+    started, the same on every attempt, so that whatever it makes is the same too. `images`, `commits` and
+    `charts` are the contents of the Freight collection, each with its `origin` (a Warehouse name) added.
+    `requested` lists the names of the Warehouses the Stage asks for, in order. `ask` is `blocks.web.Web.request`,
+    the guarded and paced way to HTTP APIs. `people` is there for steps that ask people,
+    `control` for those that change names, metadata or the audit trail.
     """
 
     work_dir: Path
@@ -125,6 +135,8 @@ class Control(Protocol):
     git: Any = None
     argocd: Callable[[], Awaitable[Any]] | None = None
     ask: Callable[..., Awaitable[Any]] | None = None
+    people: People | None = None
+    control: Control | None = None
     previous: Outputs = field(default_factory=dict)
     trailers: dict[str, str] = field(default_factory=dict)
     images: list[dict[str, Any]] = field(default_factory=list)
@@ -135,8 +147,6 @@ class Control(Protocol):
     def path(self, relative: str) -> Path:
         """Resolve a path of a config inside the working directory, symlinks included. Raises Invalid outside it."""
         root = self.work_dir.resolve()
-    people: People | None = None
-    control: Control | None = None
         resolved = (root / relative).resolve()
         if resolved != root and root not in resolved.parents:
             raise Invalid(f"path {relative!r} leads outside the promotion's working directory")

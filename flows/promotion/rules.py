@@ -15,7 +15,7 @@ from typing import Any
 from blocks.errors import DrayageError, Retryable, Terminal
 from blocks.ledger.records import Phase, StepRun, StepStatus
 from flows.duration import format_duration, parse_duration
-from flows.promotion.result import Failed, Outputs, Skipped, Succeeded, Waiting
+from flows.promotion.result import Failed, Form, Outputs, Skipped, Succeeded, Waiting
 
 Json = dict[str, Any]
 
@@ -58,6 +58,7 @@ class Attempted:
     again_in: float = POLL
     not_before: float = 0.0
     wake_when: Json = field(default_factory=dict)
+    form: Form | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ def attempted(answer: object) -> Attempted:
                 outputs=answer.outputs,
                 again_in=answer.again_in,
                 wake_when=answer.wake_when,
+                form=answer.form,
             )
         case Failed():
             final = answer.terminal

@@ -8,7 +8,8 @@ from prefect.client.schemas.responses import SetStateStatus
 from prefect.states import Pending, Running, Scheduled
 
 from blocks.ledger.records import Phase, PromotionRecord
-from deployments.requests import ask_promotion, decide
+from deployments.answers import decide
+from deployments.requests import ask_promotion
 from flows.advance import announce_ready
 from flows.promotion.admission import Wish
 from flows.sweep import sweep

@@ -18,8 +18,8 @@ from uuid import uuid4
 import pytest
 
 from blocks.ledger.records import Phase, PromotionRecord, StepRun, VerificationPhase, VerificationRecord
+from deployments.answers import decide
 from deployments.machine import Machine
-from deployments.requests import decide
 from flows.start import stage_deployment
 from flows.sweep import sweep
 from flows.world import opened_world

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from deployments.requests import decide
+from deployments.answers import decide
 from tests.servers.guestbook import Guestbook, until
 
 
