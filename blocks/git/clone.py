@@ -12,6 +12,7 @@ from blocks.git.bare import has_commit
 from blocks.git.command import git
 from blocks.git.failures import Damaged
 from blocks.git.identity import Author, with_trailers
+from blocks.git.layout import lay_out, named_by, points_at
 from blocks.git.room import lend
 from blocks.git.work_tree import Origin, WorkTree
 
@@ -27,33 +28,20 @@ class Clone:
     async def make(cls, repository: Path, mirror: Path, origin: Origin, *, inside: Path) -> "Clone":
         """Clone a mirror without copying its objects, removing what an earlier try left, checkouts included."""
         await asyncio.to_thread(_wipe, repository, inside)
-        await git("init", "--quiet", "--bare", "--template=", "--", str(repository))
         refs = await git("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags", cwd=mirror)
-        await asyncio.to_thread(_share, repository, mirror, refs)
-        head = (await git("symbolic-ref", "HEAD", cwd=mirror)).strip()
-        await git("symbolic-ref", "HEAD", head, cwd=repository)
-        kept = {
-            "remote.origin.url": origin.url,
-            "drayage.insecure": str(origin.insecure).lower(),
-            "user.name": origin.author.name,
-            "user.email": origin.author.email,
-            **({"drayage.signingkey": str(origin.key_file)} if origin.key_file else {}),
-        }
-        for key, value in kept.items():
-            await git("config", "--local", "--replace-all", key, value, cwd=repository)
+        await asyncio.to_thread(_make, repository, mirror, origin, refs)
         return cls(repository, inside)
 
     async def default_branch(self) -> str:
         """Return the branch the remote HEAD names. Raises NotFound when it has no commit yet."""
-        named = (await git("symbolic-ref", "--short", "HEAD", cwd=self.repository)).strip()
+        named = (await asyncio.to_thread(named_by, self.repository / "HEAD")).removeprefix("refs/heads/")
         if not await self.branch_exists(named):
             raise NotFound(f"the repository's default branch {named!r} has no commits: name a branch, or create one")
         return named
 
     async def branch_exists(self, branch: str) -> bool:
         """Whether there is such a branch. Raises Damaged when its commit is lost."""
-        ref = f"refs/heads/{branch}"
-        commit = (await git("rev-parse", "--verify", "--quiet", ref, cwd=self.repository, accept=(0, 1))).strip()
+        commit = await asyncio.to_thread(points_at, self.repository, f"refs/heads/{branch}")
         if commit and not await has_commit(self.repository, commit):
             raise Damaged(f"the local copy lost commit {commit} of branch {branch!r}")
         return bool(commit)
@@ -105,12 +93,22 @@ class Clone:
         return (await git("commit-tree", "-F", "-", empty, cwd=self.repository, env=dated, input=text)).strip()
 
 
-def _share(repository: Path, mirror: Path, refs: str) -> None:
+def _make(repository: Path, mirror: Path, origin: Origin, refs: str) -> None:
     """Use the mirror's objects in place, and copy its branches and tags in one file."""
     lend(mirror, repository)  # before it is used, so that the mirror is not thrown away in between
-    (repository / "objects/info").mkdir(exist_ok=True)
-    (repository / "objects/info/alternates").write_text(f"{mirror.absolute() / 'objects'}\n")
-    (repository / "packed-refs").write_text(refs)
+    kept = {
+        ('remote "origin"', "url"): origin.url,
+        ("drayage", "insecure"): str(origin.insecure).lower(),
+        ("user", "name"): origin.author.name,
+        ("user", "email"): origin.author.email,
+    }
+    if origin.key_file:
+        kept["drayage", "signingkey"] = str(origin.key_file)
+    try:
+        head = named_by(mirror / "HEAD")
+    except OSError:
+        raise Damaged(f"{mirror} is gone") from None
+    lay_out(repository, [mirror], head=head, refs=refs, settings=kept)
 
 
 def _wipe(repository: Path, inside: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-CONFIG = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
+from blocks.git.layout import lay_out
 
 
 @asynccontextmanager
@@ -28,8 +28,4 @@ async def gathered(place: Path, clones: Iterable[Path]) -> AsyncIterator[Path]:
 
 def _make(place: Path, clones: list[Path]) -> None:
     shutil.rmtree(place, ignore_errors=True)
-    for folder in ("objects/info", "objects/pack", "refs"):
-        (place / folder).mkdir(parents=True)
-    (place / "HEAD").write_text("ref: refs/heads/none\n")
-    (place / "config").write_text(CONFIG)
-    (place / "objects/info/alternates").write_text("".join(f"{clone.absolute() / 'objects'}\n" for clone in clones))
+    lay_out(place, clones)

@@ -12,7 +12,7 @@ from blocks.git.mirror import Mirrors
 from blocks.git.send import send
 from blocks.git.signing import SigningKey
 from blocks.git.stack import Wish
-from blocks.git.work_tree import WorkTree
+from blocks.git.work_tree import Origin, WorkTree
 from blocks.records import Credentials
 
 FIRST_PAUSE = 1.0
@@ -40,10 +40,15 @@ class Pusher:
 
     @classmethod
     async def make(
-        cls, tree: WorkTree, mirrors: Mirrors, credentials: Credentials | None, promotion: str, attempts: int = 10
+        cls,
+        tree: WorkTree,
+        origin: Origin,
+        mirrors: Mirrors,
+        credentials: Credentials | None,
+        promotion: str,
+        attempts: int = 10,
     ) -> "Pusher":
         """Push to where the checkout was cloned from, signing what has to be made anew as its clone does."""
-        origin = await tree.origin()
         opened = mirrors.access(origin.url, credentials, origin.insecure)
         return cls(tree, mirrors, opened, promotion, attempts, key=await origin.key())
 

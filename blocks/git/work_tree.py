@@ -11,6 +11,7 @@ from blocks.errors import Invalid, Terminal
 from blocks.git.command import LOCAL_TIMEOUT, git
 from blocks.git.committing import read_key
 from blocks.git.identity import PROMOTION, Author, with_trailers
+from blocks.git.layout import named_by, points_at
 from blocks.git.lock import exclusive, remove_stale
 from blocks.git.signing import Signer, SigningKey, opened
 
@@ -48,12 +49,14 @@ class WorkTree:
 
     async def head(self) -> str:
         """Return the checked-out commit. Raises NotFound before the first commit."""
-        return (await git("rev-parse", "--verify", "HEAD^{commit}", cwd=self.path)).strip()
+        ref = await asyncio.to_thread(named_by, self.private / "HEAD")
+        known = await asyncio.to_thread(points_at, self.repository, ref) if ref else None
+        return known or (await git("rev-parse", "--verify", "HEAD^{commit}", cwd=self.path)).strip()
 
     async def branch(self) -> str | None:
         """Return the checked-out branch, None when a commit or tag is checked out."""
-        named = await git("symbolic-ref", "--quiet", "--short", "HEAD", cwd=self.path, accept=(0, 1))
-        return named.strip() or None
+        ref = await asyncio.to_thread(named_by, self.private / "HEAD")
+        return ref.removeprefix("refs/heads/") or None
 
     async def origin(self) -> Origin:
         """Return what the clone was made with."""

@@ -1,6 +1,6 @@
 """git-push: bring the checkout's commits, or a tag, to the remote."""
 
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
@@ -12,11 +12,12 @@ from blocks.git.push import Pusher
 from blocks.git.rebase import Conflicting
 from blocks.git.work_tree import WorkTree
 from flows.model import Model
+from flows.promotion.foresee_git import Pushing
+from flows.promotion.foresight import Foreseen, Imagined
+from flows.promotion.provider import Provider
 from flows.promotion.result import Failed, Outputs, StepContext, StepResult, Succeeded
 
 OUTWARD = True
-
-Provider = Literal["azure", "bitbucket", "gitea", "github", "gitlab"]
 
 
 class Config(Model):
@@ -43,7 +44,7 @@ async def run(config: Config, ctx: StepContext) -> StepResult:
     mirrors: Mirrors = ctx.git
     origin = await tree.origin()
     credentials = await ctx.credentials("git", origin.url)
-    pusher = await Pusher.make(tree, mirrors, credentials, ctx.promotion, config.max_attempts)
+    pusher = await Pusher.make(tree, origin, mirrors, credentials, ctx.promotion, config.max_attempts)
     try:
         pushed = await _push(config, ctx, pusher)
     except (Conflicting, Refused) as error:
@@ -58,17 +59,32 @@ async def run(config: Config, ctx: StepContext) -> StepResult:
 async def _push(config: Config, ctx: StepContext, pusher: Pusher) -> Pushed:
     if config.tag:
         return await pusher.tag(config.tag, force=config.force)
+    branch = await _branch(config, ctx, pusher.tree)
+    return await pusher.branch(branch, force=config.force or config.generate_target_branch)
+
+
+async def _branch(config: Config, ctx: StepContext, tree: WorkTree) -> str:
+    """Name the branch to push to. Raises Invalid when there is none."""
     if config.generate_target_branch:
-        return await pusher.branch(f"kargo/promotion/{ctx.promotion}", force=True)
-    branch = config.target_branch or await pusher.tree.branch()
-    if branch is None:
-        raise Invalid(f"{config.path!r} has no branch checked out: set targetBranch or generateTargetBranch")
-    return await pusher.branch(branch, force=config.force)
+        return f"kargo/promotion/{ctx.promotion}"
+    if branch := config.target_branch or await tree.branch():
+        return branch
+    raise Invalid(f"{config.path!r} has no branch checked out: set targetBranch or generateTargetBranch")
 
 
 def _target(pushed: Pushed) -> dict[str, str]:
     branch = pushed.ref.removeprefix("refs/heads/")
     return {"branch": branch} if branch != pushed.ref else {}
+
+
+async def foresee(config: Config, ctx: StepContext, imagined: Imagined) -> Foreseen:
+    """Compare the commits with the branch they would come to."""
+    tree = await WorkTree.open(ctx.path(config.path), inside=ctx.work_dir)
+    pushing = Pushing(tree, ctx, imagined)
+    if config.tag:
+        return await pushing.tag(config.tag)
+    branch = await _branch(config, ctx, tree)
+    return await pushing.branch(branch, config.provider, force=config.force or config.generate_target_branch)
 
 
 async def restore(config: Config, ctx: StepContext, outputs: Outputs) -> None:
