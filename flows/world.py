@@ -41,7 +41,10 @@ CLUSTER_SECONDS = 15.0
 
 @dataclass
 class World:
-    """The ledger, Git, registries, secrets and clusters, as this process is set up to reach them."""
+    """The ledger, Git, registries, secrets and clusters, as this process is set up to reach them.
+
+    `tells` says whether Prefect is told what happens; in a trial without one it is not.
+    """
 
     settings: Settings
     ledger: Ledger
@@ -53,6 +56,7 @@ class World:
     budgets: tuple[Budgets, ...] = ()
     reported: dict[BudgetKey, BudgetState] = field(default_factory=dict, repr=False)
     clock: Clock = field(default_factory=Clock)
+    tells: bool = True
     _clusters: dict[str, tuple[float, ArgoCD]] = field(default_factory=dict, repr=False)
 
     def credentials(self, project: str) -> CredentialsFor:

@@ -1,0 +1,41 @@
+"""What people in a scenario answer to the forms of steps."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from blocks.ledger.ledger import Ledger
+from blocks.ledger.records import PromotionRecord
+from flows.promotion.result import Answer
+
+
+@dataclass(frozen=True)
+class People:
+    """What was said to one promotion."""
+
+    ledger: Ledger
+    record: PromotionRecord
+    said: list[Answer]
+
+    async def answers(self) -> list[Answer]:
+        """Return all of it, oldest first."""
+        return self.said
+
+    async def note(self, verb: str, actor: str, message: str, at: datetime) -> None:
+        """Write to the audit trail."""
+        await self.ledger.promotions.note(self.record.project, self.record.name, verb, actor, message, at)
+
+
+@dataclass
+class Answers:
+    """Answers by promotion."""
+
+    _said: dict[str, list[Answer]] = field(default_factory=dict)
+
+    def add(self, promotion: str, values: dict[str, Any], at: datetime) -> None:
+        """Keep an answer."""
+        self._said.setdefault(promotion, []).append(Answer(values, at))
+
+    def of(self, ledger: Ledger, record: PromotionRecord) -> People:
+        """Return what one promotion's steps are given."""
+        return People(ledger, record, list(self._said.get(record.name, [])))
