@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from blocks.errors import Invalid
 from blocks.git.access import USERINFO
@@ -21,6 +21,11 @@ class Address:
     web: str
     path: tuple[str, ...]
     ssh: bool = False
+
+    @property
+    def quoted(self) -> tuple[str, ...]:
+        """The path as URLs have it."""
+        return tuple(map(quote, self.path))
 
     @property
     def place(self) -> tuple[str, tuple[str, ...]]:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from blocks.code_hosts.address import read_address, unlike
 from blocks.code_hosts.api import Api, Way
 from blocks.code_hosts.pull_request import MOST_PAGES, NewPullRequest, PullRequest
-from blocks.code_hosts.reading import flag, number, objects, text, value
+from blocks.code_hosts.reading import differ, flag, number, objects, text, value
 from blocks.errors import Invalid
 from blocks.github import VERSION, repository_place
 
@@ -83,6 +83,7 @@ def _read(body: Any) -> PullRequest:
         text(body, "head", "sha"),
         text(body, "merge_commit_sha") if merged else "",
         _not_ready(body) if opened else "",
+        differ(body, ("head", "repo", "full_name"), ("base", "repo", "full_name")),
     )
 
 

@@ -5,13 +5,29 @@ from collections.abc import Callable
 
 from blocks.code_hosts.address import read_address
 from blocks.code_hosts.api import Request, Way
+from blocks.code_hosts.azure_devops import AzureDevOps
+from blocks.code_hosts.bitbucket_cloud import BitbucketCloud
+from blocks.code_hosts.bitbucket_data_center import BitbucketDataCenter
+from blocks.code_hosts.gitea import Gitea
 from blocks.code_hosts.github import GitHub
+from blocks.code_hosts.gitlab import GitLab
 from blocks.code_hosts.pull_request import CodeHost
 from blocks.errors import Invalid
 from blocks.records import Credentials
 
+
+def _bitbucket(way: Way, repo_url: str) -> CodeHost:
+    """Bitbucket Cloud is bitbucket.org and nothing else."""
+    cloud = re.search(r"(^|\.)bitbucket\.org$", read_address(repo_url).host)
+    return BitbucketCloud(way, repo_url) if cloud else BitbucketDataCenter(way, repo_url)
+
+
 PROVIDERS: dict[str, Callable[[Way, str], CodeHost]] = {
+    "azure": AzureDevOps,
+    "bitbucket": _bitbucket,
+    "gitea": Gitea,
     "github": GitHub,
+    "gitlab": GitLab,
 }
 """Kinds of code hosts, by the names that Kargo gives them."""
 

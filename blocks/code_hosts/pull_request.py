@@ -14,7 +14,7 @@ class PullRequest:
 
     `head` and `base` are branches without `refs/heads/`, `head_commit` is what would be merged, in lists perhaps
     abbreviated. `merge_commit` is where the base came to, empty until then. `not_ready` says why it cannot be merged
-    now, empty when nothing is known to hinder it.
+    now, empty when nothing is known to hinder it. The head of one from a `fork` is somebody else's branch.
     """
 
     number: int
@@ -26,6 +26,7 @@ class PullRequest:
     head_commit: str = ""
     merge_commit: str = ""
     not_ready: str = ""
+    fork: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,10 @@ def adoptable(found: Sequence[PullRequest], head_commit: str) -> PullRequest | N
     """Choose the one that stands for what we would open: an open one, else one that merged this very commit.
 
     An open one follows its branch, so its commit does not matter. Of several the newest. Source: Kargo, git-open-pr.
+    One from a fork never does: its branch has our name, but not our commits.
     """
-    fits = [each for each in found if each.open or (each.merged and _same(each.head_commit, head_commit))]
+    ours = [each for each in found if not each.fork]
+    fits = [each for each in ours if each.open or (each.merged and _same(each.head_commit, head_commit))]
     return max(fits, key=lambda each: (each.open, each.number), default=None)
 
 

@@ -37,6 +37,11 @@ def flag(body: Any, *path: str) -> bool:
     return value(body, *path) is True
 
 
+def differ(body: Any, one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Whether two places of an answer name different things; not where the second names nothing."""
+    return value(body, *other) is not None and value(body, *one) != value(body, *other)
+
+
 def objects(body: Any, *path: str) -> list[dict[str, Any]]:
     """A list of objects. Raises BadAnswer when it is none."""
     found = value(body, *path)

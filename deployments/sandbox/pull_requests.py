@@ -29,7 +29,8 @@ class Pull:
     """One pull request.
 
     `blocked` says why people or checks do not let it be merged, empty when they do. A `slow` one has not been looked
-    through yet, so nobody knows whether it can be merged.
+    through yet, so nobody knows whether it can be merged. One from a `fork` is shown as such, its head is here all
+    the same.
     """
 
     repository: str
@@ -48,7 +49,9 @@ class Pull:
     slow: bool = False
     draft: bool = False
     conflicts: bool = False
+    fork: bool = False
     merge_commit: str = ""
+    method: str = ""
 
 
 class PullRequests:
@@ -104,7 +107,7 @@ class PullRequests:
         tip = await self._tip(repository, pull.base)
         commit = await self._made(pull, tip, method)
         await self.merges.move(repository, pull.base, commit, tip)
-        return self._keep(replace(pull, state="merged", merge_commit=commit, updated_at=_now()))
+        return self._keep(replace(pull, state="merged", merge_commit=commit, method=method, updated_at=_now()))
 
     async def change(self, repository: str, number: int, **fields: Any) -> Pull:
         """Close it (`state`), label it, or let checks and people block it."""

@@ -99,6 +99,10 @@ def _place(request: Request) -> tuple[str, str]:
     return request.path_params["owner"], request.path_params["name"]
 
 
+def _repository(pull: Pull, fork: bool = False) -> Json:
+    return {"full_name": f"{pull.repository}-fork" if fork else pull.repository}
+
+
 def _fits(pull: Pull, state: str) -> bool:
     return state == "all" or (pull.state == "open") == (state == "open")
 
@@ -117,8 +121,8 @@ def _shown(request: Request, pull: Pull, *, alone: bool = False) -> Json:
         "merged_at": pull.updated_at if merged else None,
         # Of an open one GitHub names here the commit with which it tried the merge.
         "merge_commit_sha": pull.merge_commit if merged else "e" * 40,
-        "head": {"ref": pull.head, "sha": pull.head_commit, "label": f"{pull.repository.split('/')[0]}:{pull.head}"},
-        "base": {"ref": pull.base, "sha": pull.base_commit},
+        "head": {"ref": pull.head, "sha": pull.head_commit, "repo": _repository(pull, pull.fork)},
+        "base": {"ref": pull.base, "sha": pull.base_commit, "repo": _repository(pull)},
         "created_at": pull.created_at,
         "updated_at": pull.updated_at,
     }

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from blocks.code_hosts.api import Way
+from blocks.code_hosts.azure_devops import AzureDevOps
+from blocks.code_hosts.bitbucket_cloud import BitbucketCloud
+from blocks.code_hosts.bitbucket_data_center import BitbucketDataCenter
+from blocks.code_hosts.gitea import Gitea
 from blocks.code_hosts.github import GitHub
+from blocks.code_hosts.gitlab import GitLab
 from blocks.code_hosts.pull_request import CodeHost, NewPullRequest, PullRequest
 from blocks.records import Credentials
 from blocks.web import Web
@@ -42,12 +47,67 @@ KINDS = [
         {"": "merge", "merge": "merge", "squash": "squash", "rebase": "rebase"},
         pulls="/api/v3/repos/acme/app/pulls",
     ),
+    Kind(
+        "gitlab",
+        GitLab,
+        "acme/team/app.git",
+        "acme/team/app",
+        {"": "merge", "merge": "merge", "squash": "squash"},
+        pulls="/api/v4/projects/acme/team/app/merge_requests",
+    ),
+    Kind(
+        "gitea",
+        Gitea,
+        "acme/app.git",
+        "acme/app",
+        {
+            "": "merge",
+            "merge": "merge",
+            "squash": "squash",
+            "rebase": "rebase",
+            "rebase-merge": "rebase-merge",
+            "fast-forward-only": "fast-forward",
+        },
+        pulls="/api/v1/repos/acme/app/pulls",
+    ),
+    Kind(
+        "bitbucket",
+        BitbucketCloud,
+        "acme/app.git",
+        "acme/app",
+        {"": "merge", "merge_commit": "merge", "squash": "squash", "fast_forward": "fast-forward"},
+        api="/2.0",
+        pulls="/2.0/repositories/acme/app/pullrequests",
+        moved_is_told=False,
+    ),
+    Kind(
+        "bitbucket",
+        BitbucketDataCenter,
+        "scm/ACME/app.git",
+        "ACME/app",
+        {"": "merge", "merge_commit": "merge", "squash": "squash", "fast_forward": "fast-forward"},
+        pulls="/rest/api/1.0/projects/ACME/repos/app/pull-requests",
+    ),
+    Kind(
+        "azure",
+        AzureDevOps,
+        "acme/shop/_git/app",
+        "acme/shop/app",
+        {
+            "": "merge",
+            "noFastForward": "merge",
+            "squash": "squash",
+            "rebase": "rebase",
+            "rebaseMerge": "rebase-merge",
+        },
+        pulls="/acme/shop/_apis/git/repositories/app/pullrequests",
+    ),
 ]
 
 
 @dataclass
 class Place:
-    """One kind of code host in a sandbox, with a repository of two branches, as a project that has its token sees it."""
+    """One kind of code host in a sandbox, with a repository of two branches, seen with its token."""
 
     kind: Kind
     sandbox: Sandbox

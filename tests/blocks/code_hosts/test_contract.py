@@ -1,5 +1,7 @@
 """What every code host can do, each as it speaks: one suite for all."""
 
+from contextlib import suppress
+
 import pytest
 
 from blocks.code_hosts.pull_request import adoptable
@@ -17,12 +19,9 @@ async def test_open(place):
     assert made.url.startswith(place.sandbox.url)
     assert made.url.endswith(str(made.number))
     seen = await place.host.get(made.number)
-    assert (seen.number, seen.head_commit, seen.merge_commit, seen.not_ready) == (
-        made.number,
-        await place.tip("change"),
-        "",
-        "",
-    )
+    assert (seen.number, seen.merge_commit, seen.not_ready) == (made.number, "", "")
+    assert (await place.tip("change")).startswith(seen.head_commit)
+    assert len(seen.head_commit) >= 12
     (found,) = await place.host.find("change", "main")
     assert (found.number, found.open, found.url) == (made.number, True, made.url)
     assert adoptable([found], await place.tip("change")) == found
@@ -61,6 +60,24 @@ async def test_nothing_to_merge(place):
     await place.sandbox.world.pulls.merges.move(place.kind.name, "same", await place.tip(), "0" * 40)
     with pytest.raises(Terminal):
         await place.open("same")
+
+
+async def test_a_fork(place):
+    """A branch of our name in somebody else's repository is not ours, open or merged."""
+    made = await place.open()
+    await place.change(made.number, fork=True)
+    (found,) = await place.host.find("change", "main")
+    assert (found.open, found.fork) == (True, True)
+    assert adoptable([found], await place.tip("change")) is None
+
+
+async def test_branches_with_odd_names(place):
+    """Quotes, signs and slashes are part of the name, and of nothing else."""
+    odd = 'kargo/promotion/a"b&c=d#é+1'
+    await place.commit(odd, {"odd": "x"})
+    made = await place.open(odd)
+    (found,) = await place.host.find(odd, "main")
+    assert (found.number, found.head) == (made.number, odd)
 
 
 async def test_labels(place):
@@ -155,10 +172,8 @@ async def test_merging_what_is_merged(place):
     seen = await place.host.get(made.number)
     assert await place.host.merge(seen) == ""
     commit = await place.tip()
-    try:
+    with suppress(Terminal):
         await place.host.merge(seen)
-    except Terminal:
-        pass
     assert (await place.host.get(made.number)).merge_commit == commit == await place.tip()
 
 
@@ -205,7 +220,7 @@ async def test_the_limit_of_requests(place):
         pytest.param({"kind": "status", "status": 401}, Unauthorized, id="401"),
         pytest.param({"kind": "status", "status": 403}, Unauthorized, id="403"),
         pytest.param({"kind": "status", "status": 404}, NotFound, id="404"),
-        pytest.param({"kind": "status", "status": 422}, Terminal, id="422"),
+        pytest.param({"kind": "status", "status": 410}, Terminal, id="410"),
         pytest.param({"kind": "rate_limit", "retry_after": 99}, RateLimited, id="429"),
         pytest.param({"kind": "status", "status": 503}, Unavailable, id="503"),
         pytest.param({"kind": "garbage"}, DrayageError, id="garbage"),
@@ -222,14 +237,13 @@ async def test_a_host_in_trouble(place, fault, raised):
         lambda host: host.find("change", "main"),
         lambda host: host.open_numbers(),
         lambda host: host.merge(seen),
-    ):
+    )[: 3 if fault["kind"] == "truncate" else 4]:  # a merge whose answer is lost is made all the same
         place.sandbox.faults.add(Fault(match=place.kind.pulls, **fault))
         with pytest.raises(raised) as error:
             await ask(place.reached())
         assert TOKEN not in str(error.value)
         place.sandbox.faults.clear()
-    merged_unheard = fault["kind"] == "truncate"
-    assert (await place.host.get(made.number)).merged == merged_unheard
+    assert (await place.host.get(made.number)).open
 
 
 async def test_a_lost_answer(place):
