@@ -1,10 +1,11 @@
 """Approval: the run leaves the worker and waits, with a form in the Prefect UI, until enough people have decided."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
+from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectNotFound
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
@@ -26,8 +27,12 @@ class ApprovalForm(RunInput, ApprovalAnswer):
     """Approve or reject this promotion."""
 
 
-async def obtain_approval(ledger: Ledger, record: PromotionRecord, approval: Approval, description: str) -> str:
+async def obtain_approval(
+    ledger: Ledger, record: PromotionRecord, approval: Approval, describe: Callable[[], Awaitable[str]]
+) -> str:
     """Return the sentence of a rejection, empty when enough people approved. Suspends the run until they have.
+
+    `describe` says in Markdown what they decide about; it is called only before the run suspends.
 
     Only an answer to the form counts: a run that was pushed on without one asks again, under the next number.
     """
@@ -38,7 +43,9 @@ async def obtain_approval(ledger: Ledger, record: PromotionRecord, approval: App
             return f"rejected by {rejection.actor}{comment}"
         if len(decisions) >= approval.min_approvals:
             break
-        answer = await _ask(number, approval, description + _so_far(decisions, approval))
+        key = f"approval-{number}"
+        description = "" if _asked(key) else await describe() + _so_far(decisions, approval)
+        answer = await _ask(key, approval, description)
         if answer is None:
             get_run_logger().warning("the run was resumed without an answer to its form, so it asks again")
         elif decision := _decision(record, answer, decisions, approval):
@@ -62,13 +69,20 @@ async def check_askable(ledger: Ledger, project: str, stage: str) -> None:
         )
 
 
-async def _ask(number: int, approval: Approval, description: str) -> ApprovalForm | None:
+def _asked(key: str) -> bool:
+    """Whether this run was suspended under this key when it began this time: then the form is filled in, or lost."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    return bool(run and key in (run.empirical_policy.pause_keys or ()))
+
+
+async def _ask(key: str, approval: Approval, description: str) -> ApprovalForm | None:
     """Suspend the run, or when this question was asked before, return its answer; None when it got none."""
     form: Any = ApprovalForm.with_initial_data(description=description)
     try:
         answer: ApprovalForm = await suspend_flow_run(
             wait_for_input=form,
-            key=f"approval-{number}",
+            key=key,
             timeout=int(parse_duration(approval.timeout).total_seconds()),
         )
     except (ObjectNotFound, ValidationError):

@@ -19,7 +19,7 @@ from flows.approval import check_askable, obtain_approval
 from flows.at_work import at_work
 from flows.carry_out import carry_out
 from flows.current_run import CurrentRun, current_run, describe, ended, retried_in_prefect
-from flows.freight.describe import change_table
+from flows.preview import look_ahead
 from flows.promotion.admission import Declined, Wish, admit
 from flows.publish import publish_stage, tell
 from flows.queue_up import wait_for_turn
@@ -27,6 +27,9 @@ from flows.stage.pipeline import read_pipeline
 from flows.stop import stoppable
 from flows.verify import verify_stage
 from flows.world import World, world
+
+LONGEST_FORM = 30_000
+"""Characters of the preview that people see above the form of an approval."""
 
 
 @flow(name="promote", persist_result=False, validate_parameters=True)
@@ -117,25 +120,11 @@ async def _approved(here: World, record: PromotionRecord) -> str:
     approval = pipeline.approval(record.stage)
     if approval is None:
         return ""
-    return await obtain_approval(here.ledger, record, approval, await _preview(here, record))
 
+    async def describe_it() -> str:
+        return (await look_ahead(here, record, datetime.now(UTC))).markdown(LONGEST_FORM)
 
-async def _preview(here: World, record: PromotionRecord) -> str:
-    """Say in Markdown what this promotion would change."""
-    visits = await here.ledger.stages.current(record.project, record.stage)
-    names = [record.freight, *(visit.freight for visit in visits.values())]
-    known = await here.ledger.freight.many(record.project, names)
-    now = visits.get(record.origin)
-    before = known[now.freight] if now and now.freight in known else None
-    after = known[record.freight]
-    steps = "\n".join(f"{number}. `{step['uses']}` as **{step['as']}**" for number, step in enumerate(record.steps, 1))
-    return (
-        f"## {record.stage} ← {after.alias}\n\n"
-        f"Project **{record.project}**, Stage **{record.stage}**, "
-        f"now on **{before.alias if before else 'nothing'}**. Asked for by {record.actor}"
-        f"{f': {record.reason}' if record.reason else ''}.\n\n"
-        f"{change_table(before.content if before else {}, after.content)}\n\n### Steps\n\n{steps}\n"
-    )
+    return await obtain_approval(here.ledger, record, approval, describe_it)
 
 
 async def _refuse(here: World, record: PromotionRecord, alias: str, rejection: str) -> State[Any]:

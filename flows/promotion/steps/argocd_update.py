@@ -1,8 +1,10 @@
 """argocd-update: change Applications' sources and sync them."""
 
 from blocks.errors import Conflict
+from flows.promotion.argocd.foresee import described
 from flows.promotion.argocd.gather import Cluster, cluster, gather, named, next_look
 from flows.promotion.argocd.update import Promoting, Sync, UpdateConfig, UpdateDecision, decide_update
+from flows.promotion.foresight import Foreseen, Imagined
 from flows.promotion.result import HEALTH_CHECKS, StepContext, StepResult, Succeeded, Waiting
 
 OUTWARD = True
@@ -18,14 +20,27 @@ async def run(config: UpdateConfig, ctx: StepContext) -> StepResult:
     missing, does not let the Stage change it, or fails to sync.
     """
     argocd = await cluster(ctx)
-    applications = await gather(argocd, config.apps)
-    who = Promoting(ctx.project, ctx.stage, ctx.promotion, ctx.actor)
-    decision = decide_update(config, applications, who, argocd.namespace)
+    decision = await _decision(config, ctx, argocd)
     for sync in decision.syncs:
         await _start(argocd, sync)
     if decision.error:
         raise decision.error
     return _result(decision, ctx)
+
+
+async def foresee(config: UpdateConfig, ctx: StepContext, imagined: Imagined) -> Foreseen:
+    """Read the Applications and tell what would be patched. Raises what `run` would raise."""
+    decision = await _decision(config, ctx, await cluster(ctx))
+    if decision.error:
+        raise decision.error
+    description, diff = described(decision)
+    return Foreseen(description, {"apps": named(decision.applications)}, diff=diff)
+
+
+async def _decision(config: UpdateConfig, ctx: StepContext, argocd: Cluster) -> UpdateDecision:
+    applications = await gather(argocd, config.apps)
+    who = Promoting(ctx.project, ctx.stage, ctx.promotion, ctx.actor)
+    return decide_update(config, applications, who, argocd.namespace)
 
 
 async def _start(argocd: Cluster, sync: Sync) -> None:

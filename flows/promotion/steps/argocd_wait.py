@@ -5,6 +5,7 @@ from flows.promotion.argocd.wait import WaitConfig, decide_wait
 from flows.promotion.result import StepContext, StepResult, Succeeded, Waiting
 
 OUTWARD = True
+WAITS = True
 TIMEOUT = 300.0
 
 Config = WaitConfig

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -21,6 +22,7 @@ from blocks.git.signing import SigningKey
 from blocks.git.signing import opened as opened_ring
 from blocks.git.work_tree import Origin, WorkTree
 from flows.model import Model
+from flows.promotion.foresight import Foreseen, Imagined, code
 from flows.promotion.result import Outputs, StepContext, StepResult, Succeeded
 
 OUTWARD = False  # `create` pushes a branch without files, once; everything else stays in the working directory
@@ -127,12 +129,22 @@ async def run(config: Config, ctx: StepContext) -> StepResult:
     return Succeeded({"commits": await _clone(config, ctx, {})})
 
 
+async def foresee(config: Config, ctx: StepContext, imagined: Imagined) -> Foreseen:
+    """Check out for real; a branch that would be made is made here alone."""
+    created: list[str] = []
+    commits = await _clone(config, ctx, {}, created.append)
+    made = ", ".join(map(code, created))
+    return Foreseen(f"would make branch {made} of {config.repo_url}" if created else "", {"commits": commits})
+
+
 async def restore(config: Config, ctx: StepContext, outputs: Outputs) -> None:
     """Check out the very commits of the outputs, wherever the branches are by now."""
     await _clone(config, ctx, outputs.get("commits", {}))
 
 
-async def _clone(config: Config, ctx: StepContext, pinned: dict[str, str]) -> dict[str, str]:
+async def _clone(
+    config: Config, ctx: StepContext, pinned: dict[str, str], withhold: Callable[[str], None] | None = None
+) -> dict[str, str]:
     if config.recurse_submodules:
         raise Invalid("recurseSubmodules is not supported: leave it out, submodules stay empty folders")
     for checkout in config.checkout:
@@ -141,7 +153,7 @@ async def _clone(config: Config, ctx: StepContext, pinned: dict[str, str]) -> di
     author, key_file = await _author(config, ctx, mirrors.committing)
     credentials = await ctx.credentials("git", config.repo_url)
     opened = mirrors.access(config.repo_url, credentials, config.insecure_skip_tls_verify)
-    job = _Job(config, ctx, pinned, mirrors, opened, Origin(opened.url, opened.insecure, author, key_file))
+    job = _Job(config, ctx, pinned, mirrors, opened, Origin(opened.url, opened.insecure, author, key_file), withhold)
     for race in range(1, RACES + 1):
         try:
             return await job.cut()
@@ -163,7 +175,10 @@ async def _author(config: Config, ctx: StepContext, house: Committing) -> tuple[
 
 @dataclass(frozen=True)
 class _Job:
-    """All checkouts of one step, cut from one mirror; `pinned` holds the commits of a former run by key."""
+    """All checkouts of one step, cut from one mirror; `pinned` holds the commits of a former run by key.
+
+    With `withhold` nothing is pushed, now or later: it is told the names of branches that would be.
+    """
 
     config: Config
     ctx: StepContext
@@ -171,6 +186,7 @@ class _Job:
     mirrors: Mirrors
     opened: Access
     origin: Origin
+    withhold: Callable[[str], None] | None = None
 
     async def cut(self) -> dict[str, str]:
         """Return the checked-out commit of each key."""
@@ -210,7 +226,8 @@ class _Job:
         branch = checkout.branch or await clone.default_branch()
         if checkout.create:
             at = await self._created(clone, branch, at)
-        branches(self.mirrors).expect(self.opened.url, branch, clone.repository)
+        if not self.withhold:
+            branches(self.mirrors).expect(self.opened.url, branch, clone.repository)
         return await clone.check_out_branch(path, branch, at=at, sparse=checkout.sparse)
 
     async def _created(self, clone: Clone, branch: str, at: str | None) -> str | None:
@@ -218,7 +235,10 @@ class _Job:
         orphan = await clone.orphan(FIRST_MESSAGE, self.origin.author, self.ctx.trailers, self.ctx.started_at)
         if at or await clone.branch_exists(branch):
             return at
-        await send(clone.repository, self.opened, orphan, f"refs/heads/{branch}")
+        if self.withhold:
+            self.withhold(branch)
+        else:
+            await send(clone.repository, self.opened, orphan, f"refs/heads/{branch}")
         return orphan
 
 

@@ -6,7 +6,8 @@ from pydantic import Field
 
 from blocks.code_hosts.pull_request import CodeHost, PullRequest
 from flows.duration import parse_duration
-from flows.promotion.pull_requests import RepositoryConfig, open_code_host
+from flows.promotion.foresight import Foreseen, Imagined
+from flows.promotion.pull_requests import RepositoryConfig, merged_by_then, open_code_host
 from flows.promotion.result import Failed, StepContext, StepResult, Succeeded, Waiting
 from flows.promotion.steps.http_request import Positive
 
@@ -56,3 +57,8 @@ async def _merged(host: CodeHost, number: int, poll: float) -> StepResult:
         if look < LOOKS:
             await asyncio.sleep(PAUSE)
     return Waiting(f"{pull_request.url} is being merged", poll)
+
+
+async def foresee(config: Config, ctx: StepContext, imagined: Imagined) -> Foreseen:
+    """Take the pull request for merged as it is."""
+    return merged_by_then("would see to it that", config.pr_number, imagined)

@@ -8,6 +8,7 @@ from blocks.code_hosts.pull_request import CodeHost, NewPullRequest, PullRequest
 from blocks.errors import DrayageError, NotFound, Terminal, Unauthorized
 from blocks.git.mirror import Mirrors
 from blocks.git.proposal import Proposal, read_proposal
+from flows.promotion.foresight import Foreseen, Imagined, Tip, code, fenced
 from flows.promotion.pull_requests import RepositoryConfig, open_code_host
 from flows.promotion.result import Skipped, StepContext, StepResult, Succeeded
 
@@ -117,3 +118,17 @@ def _adopted(found: PullRequest) -> Succeeded:
 
 def _outputs(pull_request: PullRequest) -> dict[str, dict[str, object]]:
     return {"pr": {"id": pull_request.number, "url": pull_request.url}}
+
+
+async def foresee(config: Config, ctx: StepContext, imagined: Imagined) -> Foreseen:
+    """Word the pull request that would be opened."""
+    tip = imagined.branch(config.repo_url, config.source_branch)
+    if tip is None:
+        proposal = await _proposal(config, ctx)
+        tip = Tip(proposal.commit, proposal.message)
+    new = new_pull_request(config, tip.message, ctx.trailers)
+    branches = f"from {code(new.head)} into {code(new.base)}"
+    said = f"would open a pull request {branches} of {config.repo_url}, unless one is open:\n\n"
+    text = fenced(f"{new.title}\n\n{new.description}".strip())
+    number = imagined.open(tip)
+    return Foreseen(said + text, {"pr": {"id": number, "url": f"{config.repo_url}#not-opened-yet-{number}"}})

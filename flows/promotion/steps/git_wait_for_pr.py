@@ -3,11 +3,13 @@
 from pydantic import Field
 
 from flows.duration import parse_duration
-from flows.promotion.pull_requests import RepositoryConfig, open_code_host, shown, waits_for
+from flows.promotion.foresight import Foreseen, Imagined
+from flows.promotion.pull_requests import RepositoryConfig, merged_by_then, open_code_host, shown, waits_for
 from flows.promotion.result import Failed, StepContext, StepResult, Succeeded, Waiting
 from flows.promotion.steps.http_request import Positive
 
 OUTWARD = True
+WAITS = True
 
 
 class Config(RepositoryConfig):
@@ -28,3 +30,8 @@ async def run(config: Config, ctx: StepContext) -> StepResult:
         wake_when = waits_for(config, config.pr_number)
         return Waiting(f"{pull_request.url} is not merged yet", poll, {"pr": outputs["pr"]}, wake_when)
     return Failed(f"{pull_request.url} was closed without being merged", outputs={"pr": outputs["pr"]})
+
+
+async def foresee(config: Config, ctx: StepContext, imagined: Imagined) -> Foreseen:
+    """Take the pull request for merged as it is."""
+    return merged_by_then("would wait until", config.pr_number, imagined)

@@ -9,14 +9,18 @@ from blocks.guarded_client import guarded_client
 from blocks.http_client import Limits, request
 from flows.duration import parse_duration
 from flows.model import Model
+from flows.promotion.foresight import Foreseen, Imagined, code, cut, fenced
 from flows.promotion.http_answer import Answer, Criteria, decide
 from flows.promotion.result import StepContext, StepResult
-from flows.promotion.web_address import Pair, Positive, full_url, headers, without_secrets
+from flows.promotion.web_address import Pair, Positive, full_url, headers, shown, without_secrets
 
 OUTWARD = True
 
 LARGEST = 2 * 1024 * 1024
 """Bytes of a request's and of a response's body, at most."""
+
+LONGEST_SHOWN = 4_000
+"""Characters of a body that are shown when it is not sent."""
 
 
 class Output(Model):
@@ -62,6 +66,15 @@ async def run(config: Config, ctx: StepContext) -> StepResult:
     poll = parse_duration(config.poll_interval).total_seconds()
     criteria = Criteria(config.success_expression, config.failure_expression, config.error_expression, outputs, poll)
     return decide(await _ask(config, _content(config, ctx)), criteria, config.response_content_type or "")
+
+
+async def foresee(config: Config, ctx: StepContext, imagined: Imagined) -> Foreseen:
+    """Say what would be sent, without the headers' values and the URL's parameters, where secrets are."""
+    names = ", ".join(code(header.name) for header in config.headers)
+    said = f"would send {config.method} {code(shown(full_url(config.url, [])))}"
+    said += f" with the header{'s' if len(config.headers) > 1 else ''} {names}" if names else ""
+    body = f" and this body:\n\n{fenced(cut(config.body, LONGEST_SHOWN))}" if config.body else ""
+    return Foreseen(said + body, known=not config.outputs)
 
 
 def _content(config: Config, ctx: StepContext) -> bytes:

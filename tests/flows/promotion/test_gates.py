@@ -1,0 +1,107 @@
+"""Every gate before a Stage, with its sentence, at the same time."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from blocks.ledger.records import FreightRecord, Hold, Phase, PromotionRecord, Standing, Visit
+from flows.promotion.gates import Entering, Gate, blocked
+from flows.stage.model import PromotionPolicy, StagePolicySpec, StageSpec
+from flows.stage.outlook import Outlook
+from flows.stage.pipeline import Pipeline, StageDefinition
+
+NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
+NEW = FreightRecord("shop", "f2", "new-kiwi", "web", {}, NOW - timedelta(hours=1), NOW)
+OLD = FreightRecord("shop", "f1", "old-kiwi", "web", {}, NOW - timedelta(hours=2), NOW)
+STEPS = {"spec": {"steps": [{"uses": "compose-output", "config": {}}]}}
+
+
+def spec(sources=None, steps=STEPS):
+    """A Stage's spec."""
+    request = {"origin": {"kind": "Warehouse", "name": "web"}, "sources": sources or {"direct": True}}
+    return StageSpec.model_validate({"requestedFreight": [request], **({"promotionTemplate": steps} if steps else {})})
+
+
+def entering(stage, *, freight=NEW, standing=None, auto=True, people=0, promotions=(), held=(), running="", **more):
+    """A Freight before the Stage `test`."""
+    definition = StageDefinition("test", stage)
+    policies = [PromotionPolicy.model_validate({"stage": "test", "autoPromotionEnabled": auto})]
+    asks = {"stageSelector": {"name": "test"}, "approval": {"minApprovals": people}}
+    own = [StagePolicySpec.model_validate(asks)] if people else []
+    visit = {"test": {"web": Visit(1, "shop", "test", "web", running, "test.00z.f2", NOW)}} if running else {}
+    outlook = Outlook(
+        pipeline=Pipeline("shop", {"test": definition}, policies, own),
+        freight={each.name: each for each in (NEW, OLD)},
+        standings={freight.name: standing or Standing()},
+        currents=visit,
+        holds=list(held),
+        promotions={"test": list(promotions)},
+    )
+    return Entering(outlook, definition, freight, standing or Standing(), **more)
+
+
+FREE = Gate("queue", "open", "nothing else is on its way to 'test'")
+DIRECT = Gate("availability", "open", "'test' takes new-kiwi straight from Warehouse 'web'")
+AHEAD = PromotionRecord("shop", "test.01a.f1", "test", "f1", "web", "user:ann", NOW, phase=Phase.RUNNING)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param(entering(spec()), [DIRECT, FREE], id="open"),
+        pytest.param(
+            entering(spec({"stages": ["dev"]}), people=2, promotions=[AHEAD]),
+            [
+                Gate("availability", "blocks", "new-kiwi is not yet verified in 'dev'"),
+                Gate("queue", "waits", "Promotion test.01a.f1 of this Stage is Running"),
+                Gate("approval", "waits", "2 people must approve within 168h"),
+                # Nothing is a candidate, so what a person chooses stays.
+                Gate(
+                    "auto-promotion",
+                    "open",
+                    "a person's choice of new-kiwi holds 'test': nothing newer follows by itself",
+                ),
+            ],
+            id="all-at-once",
+        ),
+        pytest.param(
+            entering(spec(steps=None), auto=False),
+            [
+                Gate("steps", "blocks", "Stage 'test' has no promotion steps: it only passes Freight on downstream"),
+                DIRECT,
+                FREE,
+            ],
+            id="control-flow",
+        ),
+        pytest.param(
+            entering(spec(), auto=False, promotions=[AHEAD], promotion="test.01b.f2"),
+            [DIRECT, Gate("queue", "waits", "Promotion test.01a.f1 of this Stage is Running")],
+            id="one-before-it",
+        ),
+        pytest.param(
+            entering(spec(), auto=False, promotions=[AHEAD], promotion="test.01a.f1"),
+            [DIRECT, FREE],
+            id="not-behind-itself",
+        ),
+        pytest.param(
+            entering(spec(), auto=False, promotions=[replace(AHEAD, phase=Phase.SUCCEEDED)]),
+            [DIRECT, FREE],
+            id="what-is-over-is-not-waited-for",
+        ),
+        pytest.param(
+            entering(spec(), auto=False, running="f2"),
+            [DIRECT, FREE, Gate("current", "open", "new-kiwi is in 'test' already")],
+            id="there-already",
+        ),
+        pytest.param(
+            entering(spec(), held=[Hold("shop", "test", "web", "f1", "test.00z.f1", "user:ann", NOW)]),
+            [DIRECT, FREE, Gate("auto-promotion", "open", "new-kiwi is the candidate: the hold ends")],
+            id="ends-a-hold",
+        ),
+    ],
+)
+def test_gates(given, expected):
+    """Each gate says in a sentence whether it is open, and all say it at once."""
+    assert given.gates(NOW) == expected
+    assert blocked(expected) == any(gate.answer == "blocks" for gate in expected)

@@ -1,0 +1,131 @@
+"""Looking ahead on a real machine: what is shown is what would happen, and nothing happens."""
+
+import re
+from uuid import uuid4
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter
+
+from blocks.errors import NotFound
+from deployments.requests import ask_promotion
+from deployments.sandbox.faults import Fault
+from flows.preview import preview
+from flows.promotion.admission import Wish
+from tests.servers.guestbook import Guestbook, opened_guestbook
+from tests.servers.terminal import drayage
+
+READS = re.compile(r"(GET|HEAD) (?!.*receive-pack)|POST .*/git-upload-pack$")
+
+
+def by_hand(text: str) -> str:
+    """Edit the example so that nothing is promoted by itself."""
+    return text.replace("autoPromotionEnabled: true", "autoPromotionEnabled: false")
+
+
+@pytest.fixture
+async def calm(machine, tmp_path):
+    """The example with 1.0.0 in its Stage test, 1.1.0 waiting, and nobody who promotes by itself."""
+    async with opened_guestbook(tmp_path, f"calm-{uuid4().hex[:8]}", by_hand) as opened:
+        first = await opened.push("1.0.0")
+        await ask_promotion(opened.here, Wish(opened.project, "test", "user:test", first.name))
+        await opened.verified(first, "test")
+        await opened.push("1.1.0")
+        yield opened
+
+
+@pytest.fixture
+def written(calm):
+    """The requests that ask the sandbox to change something, from now on."""
+    found, take = [], calm.sandbox.faults.take
+
+    def note(method: str, path: str):
+        if not READS.match(f"{method} {path}"):
+            found.append(f"{method} {path}")
+        return take(method, path)
+
+    calm.sandbox.faults.take = note
+    return found
+
+
+async def everything(pipeline: Guestbook) -> list:
+    """What the ledger, Git and Argo CD hold."""
+    ledger = pipeline.here.ledger
+    return [
+        await ledger.promotions.list(pipeline.project),
+        await ledger.audit.list(pipeline.project),
+        await pipeline.commits("--all"),
+        list(pipeline.sandbox.world.applications.items()),
+        await _runs(pipeline),
+    ]
+
+
+async def _runs(pipeline: Guestbook) -> list[str]:
+    tagged = FlowRunFilter.model_validate({"tags": {"all_": [f"project:{pipeline.project}"]}})
+    async with get_client() as client:
+        return [each.name for each in await client.read_flow_runs(flow_run_filter=tagged)]
+
+
+async def test_a_preview_shows_what_a_promotion_would_change(calm, written):
+    """Gate, versions, the rendered difference with its paths and the Application's sync are shown."""
+    before = await everything(calm)
+    said = []
+    freight = await calm.freight("1.1.0")
+    seen = await preview(calm.project, "test", freight.alias, say=said.append)
+    assert (seen.problem, seen.passes) == ("", True)
+    shown = {step.alias.removeprefix("promote::"): step for step in seen.steps}
+    assert {alias: step.verdict for alias, step in shown.items()} == {
+        "clone": "done", "clear": "done", "set-image": "done", "copy": "done", "commit": "done",
+        "push": "foreseen", "sync": "foreseen", "wait": "foreseen",
+    }  # fmt: skip
+    image = f"{calm.sandbox.host}/guestbook"
+    assert f"-        image: {image}:1.0.0\n" in shown["push"].diff
+    assert f"+        image: {image}:1.1.0\n" in shown["push"].diff
+    assert "b/deployment.yaml" in shown["push"].diff
+    assert "would push 1 file to branch `stage/test`" in shown["push"].description
+    assert "would sync" in shown["sync"].description and "guestbook-test" in shown["sync"].description
+    assert f"| {image} | 1.0.0 | 1.1.0 | changes |" in seen.markdown()
+    assert [gate.name for gate in seen.gates if gate.answer != "open"] == []
+    assert any("promote::clone" in each for each in said)
+    assert await everything(calm) == before
+    assert written == []
+    assert list((calm.here.settings.root / "previews").glob("*")) == []
+
+
+async def test_the_command_says_why_freight_may_not_enter_and_shows_the_rest(calm, written):
+    """Where a gate blocks the command ends with 1, and still shows what would change; nothing is written."""
+    before = await everything(calm)
+    freight = await calm.freight("1.1.0")
+    arguments = ("preview", "-p", calm.project, "--stage", "prod", "--freight", freight.alias)
+    ended = await drayage(*arguments)
+    assert ended.code == 1, ended.err
+    assert f"**blocks**: {freight.alias} is not yet verified in 'uat'" in ended.out
+    assert "- approval **waits**: one person must approve within 168h" in ended.out
+    assert f"+        image: {calm.sandbox.host}/guestbook:1.1.0" in ended.out
+    assert "would make branch `stage/prod`" in ended.out
+    assert "looking at step 'promote::clone' (git-clone)" in ended.err
+    seen = (await drayage(*arguments, "-o", "json")).json
+    assert (seen["kind"], seen["spec"]["stage"], seen["status"]["passes"]) == ("Preview", "prod", False)
+    assert [each["uses"] for each in seen["status"]["steps"]][-2:] == ["argocd-update", "argocd-wait"]
+    assert seen["status"]["versions"] == [{"artifact": f"{calm.sandbox.host}/guestbook", "now": None, "then": "1.1.0"}]
+    assert await everything(calm) == before
+    assert written == []
+
+
+async def test_what_cannot_be_reached_is_said(calm):
+    """Without Argo CD the difference is still there, and a sentence says what is missing."""
+    calm.sandbox.faults.add(Fault(match="/apis/", kind="status", status=500))
+    freight = await calm.freight("1.1.0")
+    seen = await preview(calm.project, "test", freight.alias)
+    sync = next(step for step in seen.steps if step.uses == "argocd-update")
+    assert (sync.verdict, seen.passes) == ("unforeseen", True)
+    assert "500" in sync.description
+    assert any(":1.1.0" in step.diff for step in seen.steps)
+
+
+async def test_unknown_freight(calm):
+    """Freight that is not there is an error with its name."""
+    with pytest.raises(NotFound, match=r"9\.9\.9"):
+        await preview(calm.project, "test", "9.9.9")
+    ended = await drayage("preview", "-p", calm.project, "--stage", "nowhere", "--freight", "9.9.9")
+    assert ended.code == 1 and "has no Stage 'nowhere'" in ended.err
