@@ -20,6 +20,7 @@ from flows.lease import held
 from flows.people import ANSWER, Asked, ask
 from flows.promotion.attempt import attempt
 from flows.promotion.engine import Away, Outcome, run_steps
+from flows.promotion.kinds import clashes, kinds_for
 from flows.promotion.restore import restore
 from flows.promotion.result import HEALTH_CHECKS
 from flows.promotion.workplace import Workplace
@@ -76,11 +77,16 @@ async def _run(here: World, record: PromotionRecord, run: CurrentRun, workplace:
     """Prepare the working directory and run what is left of the steps."""
     surroundings = await read_surroundings(here, record, workplace)
     scope = await read_scope(here, record, surroundings)
+    kinds = await kinds_for(record.steps)
+    for sentence in clashes(record.steps):
+        get_run_logger().warning(sentence)
     known = await here.ledger.promotions.steps(record.project, record.name)
     finished = [each.alias for each in known if each.finished_at]
     if not workplace.usable(finished):
         await workplace.clear()
-        await restore(record.steps, known, scope=scope, context=lambda each: surroundings.context(each, _now()))
+        await restore(
+            record.steps, known, scope=scope, context=lambda each: surroundings.context(each, _now()), kinds=kinds
+        )
         workplace.note(finished)
 
     async def save(step: StepRun) -> None:
@@ -91,7 +97,7 @@ async def _run(here: World, record: PromotionRecord, run: CurrentRun, workplace:
 
     async def once(step: Json, step_run: StepRun, config: Json) -> Any:
         people = Asked(here.ledger, record, run.id, step_run)
-        return await attempt(step, config, replace(surroundings.context(step_run, _now()), people=people))
+        return await attempt(step, config, replace(surroundings.context(step_run, _now()), people=people), kinds)
 
     leave_after = here.settings.leave_after_seconds if run.deployed else None
     with asking_for(f"{record.project}/{record.name}"):
@@ -103,6 +109,7 @@ async def _run(here: World, record: PromotionRecord, run: CurrentRun, workplace:
             save=save,
             now=_now,
             around=_as_task,
+            kinds=kinds,
             leave_after=leave_after,
         )
 

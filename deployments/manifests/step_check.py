@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from pydantic import ValidationError
 
+from blocks.errors import DrayageError
 from deployments.manifests.problem import path_text
 from deployments.manifests.sentences import sentences
 from flows.promotion.inflate import admit_steps
+from flows.promotion.kinds import config_of, offered
 from flows.promotion.model import Step
-from flows.promotion.steps import STEPS
 
 # fmt: off
 KARGO_STEPS = frozenset((
@@ -41,12 +42,12 @@ def step_problems(steps: Sequence[Step], in_task: bool) -> Found:
 
 
 def _kind_problems(step: Step, uses: str) -> Found:
-    if uses in STEPS:
+    if uses in offered():
         yield from _config_problems(step, uses)
     elif uses in KARGO_STEPS:
         yield "uses", f"step kind '{uses}' is not available yet, expected one of {_available()}, use one of these"
     else:
-        close = difflib.get_close_matches(uses, STEPS, 1)
+        close = difflib.get_close_matches(uses, offered(), 1)
         advice = f"did you mean '{close[0]}'?" if close else "use one of these"
         yield "uses", f"step kind '{uses}' is unknown, expected one of {_available()}, {advice}"
 
@@ -55,15 +56,18 @@ def _config_problems(step: Step, uses: str) -> Found:
     """Validate settings that are final; those with expressions are validated when they are evaluated."""
     config = step.config or {}
     text = json.dumps(config)
-    if "${{" in text or "${%" in text:
-        return
-    model = STEPS[uses].Config
     try:
-        model.model_validate(config)
+        model = config_of(uses)
+        if "${{" not in text and "${%" not in text:
+            model.model_validate(config)
     except ValidationError as error:
         for path, message in sentences(model, error):
             yield path_text(("config", *path)), message
+    except DrayageError as error:
+        yield "uses", str(error)
+    except Exception as error:  # a model that others wrote may raise anything
+        yield "config", f"could not be read by step kind {uses!r} ({type(error).__name__}), report it to its authors"
 
 
 def _available() -> str:
-    return ", ".join(sorted(STEPS))
+    return ", ".join(offered())

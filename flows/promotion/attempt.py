@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, cast
 
@@ -14,9 +15,9 @@ from flows.promotion.steps import STEPS
 Json = dict[str, Any]
 
 
-async def attempt(step: Json, config: Json, ctx: StepContext) -> StepResult:
+async def attempt(step: Json, config: Json, ctx: StepContext, kinds: Mapping[str, Any] = STEPS) -> StepResult:
     """Check the evaluated config and run the step; a config that is wrong is Failed for good (Kargo)."""
-    kind = STEPS[step["uses"]]
+    kind = kinds[step["uses"]]
     try:
         checked = check(kind, config)
     except Invalid as error:
@@ -33,8 +34,13 @@ async def run(kind: ModuleType, config: BaseModel, ctx: StepContext) -> StepResu
 
 def check(kind: ModuleType, config: Json) -> BaseModel:
     """Validate an evaluated config. Raises Invalid with every problem, none of which tells a value."""
+    return validated(kind.Config, config)
+
+
+def validated(model: type[BaseModel], config: Json) -> BaseModel:
+    """Validate an evaluated config by its model. Raises Invalid with every problem, none of which tells a value."""
     try:
-        return cast(BaseModel, kind.Config.model_validate(config))
+        return model.model_validate(config)
     except ValidationError as error:
         problems = [
             f"{_path(problem['loc'])}: {problem['msg']}"

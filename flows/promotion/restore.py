@@ -1,6 +1,6 @@
 """Rebuilds a lost working directory from what the ledger knows, so that a Promotion goes on where it was."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +15,12 @@ Json = dict[str, Any]
 
 
 async def restore(
-    steps: Sequence[Json], runs: Sequence[StepRun], *, scope: Scope, context: Callable[[StepRun], StepContext]
+    steps: Sequence[Json],
+    runs: Sequence[StepRun],
+    *,
+    scope: Scope,
+    context: Callable[[StepRun], StepContext],
+    kinds: Mapping[str, Any] = STEPS,
 ) -> None:
     """Do again, in order, what finished steps did to the working directory; nothing outside is touched.
 
@@ -25,7 +30,7 @@ async def restore(
     known = sorted(runs, key=lambda done: done.index)
     for position, done in enumerate(known):
         if done.status in (StepStatus.SUCCEEDED, StepStatus.SKIPPED) and done.attempts and done.finished_at:
-            kind, step = STEPS.get(done.uses), steps[done.index]
+            kind, step = kinds.get(done.uses), steps[done.index]
             if kind is not None and _replayed(kind):
                 await _replay(kind, configured(scope, step, known[:position]), context(done), done)
 

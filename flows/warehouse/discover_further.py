@@ -1,14 +1,13 @@
 """Discovering one subscription of a further kind, and saying whose fault it is when that fails."""
 
 import asyncio
-import traceback
-from pathlib import PurePath
 from typing import Any
 
 from pydantic import ValidationError
 
-from blocks.errors import DrayageError, Invalid, Retryable, Unavailable
-from flows.warehouse.apart import Apart, Raised, StillBusy, bridged
+from blocks.errors import DrayageError, Unavailable
+from flows.plugin.apart import Apart, Raised, StillBusy, bridged
+from flows.plugin.blame import worded
 from flows.warehouse.asking import Asking, Json
 from flows.warehouse.further import FurtherKind, read_config, references, unreadable
 from flows.warehouse.given import given
@@ -51,25 +50,9 @@ async def discover_installed(
 
 
 def _worded(kind: FurtherKind, error: BaseException) -> DrayageError:
-    """What it worded itself stays; anything else is told by type and place, as its text may hold secrets."""
     if isinstance(error, ValidationError) and error.title == kind.config.__name__:
         return unreadable(kind, error)
-    if isinstance(error, DrayageError):
-        return error if str(error).startswith(kind.origin) else _prefixed(kind, error)
-    return Invalid(f"{kind.origin} failed: {type(error).__name__} in {_place(error)}; report it to its authors")
-
-
-def _prefixed(kind: FurtherKind, error: DrayageError) -> DrayageError:
-    """The same sentence, after where it comes from. A package's own kind of error counts as the leaf it is one of."""
-    leaf: type[Any] = next(each for each in type(error).__mro__ if each.__module__ == DrayageError.__module__)
-    more = [error.retry_after] if isinstance(error, Retryable) else []
-    made: DrayageError = leaf(f"{kind.origin}: {error}", *more)
-    return made
-
-
-def _place(error: BaseException) -> str:
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{'/'.join(PurePath(last.filename).parts[-2:])} line {last.lineno}"
+    return worded(kind.origin, error)
 
 
 def _entry(kind: FurtherKind, subscription: FurtherSubscription, asking: Asking, found: Any) -> Json:

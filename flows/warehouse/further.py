@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from blocks.errors import Invalid
+from flows.plugin.parameters import asked_for, made
 from flows.warehouse.model import FurtherSubscription
 
 Json = dict[str, Any]
@@ -57,30 +58,13 @@ class FurtherKind:
 
 def further_kind(name: str, found: Any, origin: str) -> FurtherKind:
     """Check that an object is a kind; a class is one by its instances. Raises Invalid with what it lacks."""
-    if inspect.isclass(found):
-        try:
-            found = found()
-        except Exception as error:
-            raise Invalid(f"{origin} cannot be made without arguments ({type(error).__name__})") from None
+    found = made(found, origin)
     config, discover = getattr(found, "Config", None), getattr(found, "discover", None)
     if not (inspect.isclass(config) and issubclass(config, BaseModel)):
         raise Invalid(f"{origin} has no Config that is a Pydantic model")
     if not inspect.iscoroutinefunction(discover):
         raise Invalid(f"{origin} has no 'async def discover(config, *, …)'")
-    return FurtherKind(name, config, discover, _needs(discover, origin), origin)
-
-
-def _needs(discover: Discover, origin: str) -> frozenset[str]:
-    first, *others = [*inspect.signature(discover).parameters.values(), None, None][: len(GIVEN) + 3]
-    if first is None or first.kind not in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD):
-        raise Invalid(f"{origin} has a 'discover' that does not take the config as its first parameter")
-    named = [each for each in others if each is not None]
-    for each in named:
-        if each.name not in GIVEN or each.kind not in (each.KEYWORD_ONLY, each.POSITIONAL_OR_KEYWORD):
-            raise Invalid(
-                f"{origin} has a 'discover' with the parameter {each.name!r}; it may have: {', '.join(GIVEN)}"
-            )
-    return frozenset(each.name for each in named)
+    return FurtherKind(name, config, discover, asked_for(discover, GIVEN, "discover", origin), origin)
 
 
 def read_config(kind: FurtherKind, subscription: FurtherSubscription) -> BaseModel:

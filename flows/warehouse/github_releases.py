@@ -13,11 +13,12 @@ from urllib.parse import quote
 from blocks.errors import NotFound
 from blocks.github import GitHub, Release, RepositoryPlace, read_release, read_releases, repository_place
 from blocks.records import Credentials
+from flows.plugin.http import Http
 from flows.promotion.result import CredentialsFor
 from flows.warehouse.asking import Hint
 from flows.warehouse.further import Artifact
 from flows.warehouse.github_choose import Config, asset_shape, choose, metadata, ordered
-from flows.warehouse.given import Cache, Http
+from flows.warehouse.given import Cache
 from flows.warehouse.urls import normalize_git
 
 __all__ = ["Config", "discover"]

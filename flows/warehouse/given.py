@@ -13,47 +13,16 @@
 | `thorough` | whether a person asked, so that what is thought to be known is looked at again |
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import httpx
-
-from blocks.errors import Refused
+from flows.plugin.http import Ask, Http
 from flows.warehouse.asking import Asking, Json
 from flows.warehouse.further import Artifact, FurtherKind
 from flows.warehouse.model import FurtherSubscription
 
-MOST_REQUESTS = 200
-"""Requests of one discovery of one subscription."""
-
-Ask = Callable[..., Awaitable[Any]]
 Wrap = Callable[[Ask], Ask]
 """Makes a call to our own loop one that another loop may await."""
-
-
-class Http:
-    """Asks servers: no link-local address, in limited time, size and number, with errors of `blocks.errors`."""
-
-    def __init__(self, request: Ask) -> None:
-        """Keep the way outside, `blocks.web.Web.request`."""
-        self._request = request
-        self._asked = 0
-
-    async def get(self, url: str, **options: Any) -> httpx.Response:
-        """Ask by GET: `await http.get(url, headers=…, params=…)`."""
-        return await self.request("GET", url, **options)
-
-    async def request(self, method: str, url: str, **options: Any) -> httpx.Response:
-        """Ask and return a read response with a 2xx status, or one of `accept_errors`.
-
-        Options: `headers`, `params`, `json`, `account`, `accept_errors`, `insecure`, as `blocks.web` has them. Raises
-        the leaves of `blocks.errors`.
-        """
-        self._asked += 1
-        if self._asked > MOST_REQUESTS:
-            raise Refused(f"one discovery may ask {MOST_REQUESTS} times, and {method} {url} would be one more")
-        response: httpx.Response = await self._request(method, url, **options)
-        return response
 
 
 class Cache:
@@ -79,7 +48,7 @@ def given(
     """Make what the kind's `discover` is called with, beside the config."""
     sources, scope = asking.sources, f"subscription:{kind.name}"
     makers: dict[str, Callable[[], Any]] = {
-        "http": lambda: Http(wrap(sources.web.request)),
+        "http": lambda: Http(wrap(sources.web.request), "one discovery"),
         "credentials": lambda: wrap(sources.credentials),
         "cache": lambda: Cache(wrap(sources.cache.get), wrap(sources.cache.put), scope),
         "previous": lambda: _previous(asking.before),

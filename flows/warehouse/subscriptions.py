@@ -3,10 +3,12 @@
 import difflib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
+from importlib import metadata
 from typing import Any
 
 from blocks.errors import Invalid
+from flows.plugin.installed import Installed
 from flows.warehouse import github_releases
 from flows.warehouse.asking import Asking, Json
 from flows.warehouse.discover_chart import discover_chart
@@ -14,7 +16,6 @@ from flows.warehouse.discover_further import discover_installed, discover_truste
 from flows.warehouse.discover_git import discover_git
 from flows.warehouse.discover_image import discover_image
 from flows.warehouse.further import FurtherKind, further_kind
-from flows.warehouse.installed import Installed, installed
 from flows.warehouse.model import FurtherSubscription, Subscription
 
 
@@ -43,7 +44,17 @@ OWN = {
 """Further kinds that come with Drayage. A package cannot take their names, nor those of Kargo's kinds."""
 
 
-def kind_of(subscription: Subscription, others: Installed | None = None) -> Kind:
+GROUP = "drayage.subscriptions"
+"""The group of entry points by which packages offer further kinds."""
+
+
+@lru_cache(maxsize=1)
+def installed() -> Installed[FurtherKind]:
+    """Read what is installed, once per process; loading comes later, kind by kind."""
+    return Installed(tuple(metadata.entry_points(group=GROUP)), "subscription kind", further_kind)
+
+
+def kind_of(subscription: Subscription, others: Installed[FurtherKind] | None = None) -> Kind:
     """Return how a subscription is asked. Raises Invalid for a kind that nobody here offers."""
     name = subscription.kind
     if name in KINDS:
@@ -56,7 +67,7 @@ def kind_of(subscription: Subscription, others: Installed | None = None) -> Kind
     return Kind("results", "", partial(_discover_installed, others, name))
 
 
-def further_kind_of(name: str, others: Installed | None = None) -> FurtherKind:
+def further_kind_of(name: str, others: Installed[FurtherKind] | None = None) -> FurtherKind:
     """Return a further kind; blocking. Raises Invalid when nobody offers it or it cannot be used."""
     if name in OWN:
         return OWN[name]
@@ -66,7 +77,7 @@ def further_kind_of(name: str, others: Installed | None = None) -> FurtherKind:
     return others.load_blocking(name)
 
 
-def unknown(name: str, others: Installed) -> str:
+def unknown(name: str, others: Installed[FurtherKind]) -> str:
     """Say that a kind is not known, and which are."""
     kinds = sorted({*KINDS, *OWN, *others.names} - {"name"})
     close = difflib.get_close_matches(name, kinds, 1)
@@ -74,6 +85,8 @@ def unknown(name: str, others: Installed) -> str:
     return f"{name!r} is no kind of subscription, expected one of {', '.join(kinds)}, {advice}"
 
 
-async def _discover_installed(others: Installed, name: str, subscription: FurtherSubscription, asking: Asking) -> Json:
+async def _discover_installed(
+    others: Installed[FurtherKind], name: str, subscription: FurtherSubscription, asking: Asking
+) -> Json:
     kind, apart = await others.load(name)
     return await discover_installed(kind, apart, subscription, asking)

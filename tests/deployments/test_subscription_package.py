@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -10,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from tests.packages import installed
 
 TOP = Path(__file__).parents[2]
 EXAMPLE = TOP / "deployments" / "examples" / "version_list"
@@ -59,14 +60,8 @@ asyncio.run(look(*sys.argv[1:]))
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """A folder with the package installed, by pip and without a network."""
-    source, site = tmp_path_factory.mktemp("source") / "package", tmp_path_factory.mktemp("site")
-    shutil.copytree(EXAMPLE, source)
-    options = ["--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check", "--quiet"]
-    subprocess.run(
-        [sys.executable, "-m", "pip", "install", *options, "--target", site, source], check=True, timeout=120
-    )
-    return site
+    """A folder with the package installed."""
+    return installed(EXAMPLE, tmp_path_factory)
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from blocks.errors import BadAnswer
+from flows.plugin.http import Http
 from flows.warehouse.further import Artifact
-from flows.warehouse.given import Http
 from flows.warehouse.order import by_semver
 
 

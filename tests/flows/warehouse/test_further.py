@@ -4,7 +4,6 @@ import asyncio
 import sys
 import threading
 import time
-from importlib.metadata import Distribution, EntryPoint
 from types import SimpleNamespace
 
 import pytest
@@ -14,15 +13,16 @@ from pydantic import BaseModel, Field
 
 from blocks.budget import ASKING_FOR, asking_for
 from blocks.errors import DrayageError, Invalid, RateLimited, Unavailable
-from flows.warehouse.apart import Apart
+from flows.plugin.apart import Apart
+from flows.plugin.http import MOST_REQUESTS, Http
+from flows.plugin.installed import Installed
 from flows.warehouse.asking import Asking, Hint, Sources
 from flows.warehouse.discover_further import discover_installed
 from flows.warehouse.further import LONGEST, MOST_METADATA, Artifact, further_kind, references
-from flows.warehouse.given import MOST_REQUESTS, Http
-from flows.warehouse.installed import Installed
 from flows.warehouse.model import FurtherSubscription, Subscription
-from flows.warehouse.subscriptions import kind_of
+from flows.warehouse.subscriptions import GROUP, kind_of
 from tests.flows.warehouse.asked import NOW
+from tests.packages import entry_point
 
 ORIGIN = "subscription kind 'npm' of distribution npm-kind 1.0 (entry point npm = npm_kind)"
 
@@ -165,7 +165,7 @@ async def test_requests_have_an_end():
     async def request(method, url):
         return None
 
-    http = Http(request)
+    http = Http(request, "one discovery")
     for _ in range(MOST_REQUESTS):
         await http.get("https://x")
     with pytest.raises(DrayageError, match=f"may ask {MOST_REQUESTS} times"):
@@ -288,7 +288,7 @@ async def test_one_that_blocks_holds_up_nobody():
         await found(discover, 0.5, apart)
     assert beats > 10
     began = time.monotonic()
-    with pytest.raises(Unavailable, match="has not ended yet what it began at an earlier look"):
+    with pytest.raises(Unavailable, match="has not ended yet what it began before"):
         await found(discover, 5, apart)
     assert time.monotonic() - began < 1
     free.set()
@@ -426,16 +426,6 @@ def test_any_answer_is_kept_or_refused(answer):
     assert all(len(each["version"]) <= LONGEST for each in kept)
 
 
-def entry_point(folder, distribution, name, code):
-    """An entry point of a distribution that consists of one module."""
-    module = f"{distribution.replace('-', '_')}_{abs(hash(code)) % 10**8}"
-    (folder / f"{module}.py").write_text(code)
-    info = folder / f"{distribution}-1.0.dist-info"
-    info.mkdir(exist_ok=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
-    return EntryPoint(name, module, "drayage.subscriptions")._for(Distribution.at(info))
-
-
 GOOD = """
 from pydantic import BaseModel
 from flows.warehouse.further import Artifact
@@ -452,7 +442,7 @@ async def discover(config):
 def packages(tmp_path, monkeypatch):
     """A place that packages can be installed to."""
     monkeypatch.syspath_prepend(str(tmp_path))
-    return lambda *entry, name="npm": entry_point(tmp_path, entry[0], name, entry[1])
+    return lambda *entry, name="npm": entry_point(tmp_path, GROUP, entry[0], name, entry[1])
 
 
 def subscription(name="npm"):
@@ -468,7 +458,7 @@ async def ask(installed, name="npm"):
 
 async def test_an_installed_package(packages):
     """Its kind works, and is imported once."""
-    installed = Installed([packages("npm-kind", GOOD)])
+    installed = Installed([packages("npm-kind", GOOD)], "subscription kind", further_kind)
     assert await asyncio.gather(*(ask(installed) for _ in range(5))) == [["1.0.0"]] * 5
     assert installed.load_blocking("npm") is (await installed.load("npm"))[0]
 
@@ -489,7 +479,12 @@ async def test_an_installed_package(packages):
 )
 async def test_a_broken_package_harms_who_uses_it_alone(packages, code, said):
     """Who uses it is told where it comes from; who uses another works."""
-    installed = Installed([packages("bad-kind", code), packages("npm-kind", GOOD, name="good")], seconds=0.3)
+    installed = Installed(
+        [packages("bad-kind", code), packages("npm-kind", GOOD, name="good")],
+        "subscription kind",
+        further_kind,
+        seconds=0.3,
+    )
     with pytest.raises(DrayageError) as error:
         await ask(installed)
     assert "subscription kind 'npm' of distribution bad-kind 1.0 (entry point npm = bad_kind_" in str(error.value)
@@ -500,7 +495,7 @@ async def test_a_broken_package_harms_who_uses_it_alone(packages, code, said):
 
 async def test_two_packages_of_one_name(packages):
     """Neither is used, and the sentence names both."""
-    installed = Installed([packages("npm-kind", GOOD), packages("other-kind", GOOD)])
+    installed = Installed([packages("npm-kind", GOOD), packages("other-kind", GOOD)], "subscription kind", further_kind)
     with pytest.raises(Invalid) as error:
         await ask(installed)
     said = str(error.value)
@@ -511,7 +506,9 @@ async def test_two_packages_of_one_name(packages):
 
 async def test_a_package_cannot_take_a_name_of_ours(packages):
     """Kargo's kinds and those that come with Drayage stay what they are."""
-    installed = Installed([packages("npm-kind", GOOD, name=name) for name in ("git", "github-release")])
+    installed = Installed(
+        [packages("npm-kind", GOOD, name=name) for name in ("git", "github-release")], "subscription kind", further_kind
+    )
     with pytest.raises(Invalid, match=r"its config\.repoURL cannot be read"):
         await ask(installed, "github-release")
     assert kind_of(Subscription.model_validate({"git": {"repoURL": "https://x"}}), installed).field == "git"
@@ -519,7 +516,7 @@ async def test_a_package_cannot_take_a_name_of_ours(packages):
 
 async def test_an_unknown_kind(packages):
     """The sentence names the kinds there are, those of packages too."""
-    installed = Installed([packages("npm-kind", GOOD)])
+    installed = Installed([packages("npm-kind", GOOD)], "subscription kind", further_kind)
     with pytest.raises(Invalid) as error:
         await ask(installed, "npn")
     assert str(error.value) == (

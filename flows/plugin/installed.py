@@ -1,47 +1,49 @@
-"""Kinds of subscriptions from installed packages: entry points of the group `drayage.subscriptions`.
+"""What installed packages offer by entry points of one group.
 
-A package that cannot be used harms only the Warehouses that use it. What was loaded stays for the life of the
-process, so a package that was installed meanwhile is seen after a restart.
+A package that cannot be used harms only what uses it. What was loaded stays for the life of the process, so a package
+that was installed meanwhile is seen after a restart.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
-from functools import lru_cache
-from importlib import metadata
 from importlib.metadata import EntryPoint
 from threading import Thread
+from typing import Any, Generic, TypeVar
 
 from blocks.errors import DrayageError, Invalid, Unavailable
-from flows.warehouse.apart import Apart
-from flows.warehouse.further import FurtherKind, further_kind
-
-GROUP = "drayage.subscriptions"
+from flows.plugin.apart import Apart
 
 IMPORT_SECONDS = 30.0
 """Within these the import of a package has to end."""
 
+K = TypeVar("K")
 
-Outcome = tuple[FurtherKind | None, BaseException | None]
+Check = Callable[[str, Any, str], K]
+"""Makes a kind of what an entry point names: `check(name, found, origin)`. Raises Invalid with what it lacks."""
+
+Outcome = tuple[K | None, BaseException | None]
 """What an import brought, checked: an error is a value, because some errors end the loop that raises them."""
 
 
 @dataclass
-class Installed:
-    """The kinds some entry points offer."""
+class Installed(Generic[K]):
+    """The kinds some entry points offer; `noun` says for sentences kinds of what."""
 
     offers: Sequence[EntryPoint]
+    noun: str
+    check: Check[K]
     seconds: float = IMPORT_SECONDS
-    _loaded: dict[str, tuple[FurtherKind, Apart]] = field(default_factory=dict)
-    _importing: dict[str, Future[Outcome]] = field(default_factory=dict)
+    _loaded: dict[str, tuple[K, Apart]] = field(default_factory=dict)
+    _importing: dict[str, "Future[Outcome[K]]"] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
         """The kinds on offer, usable or not."""
         return sorted({offer.name for offer in self.offers})
 
-    async def load(self, name: str) -> tuple[FurtherKind, Apart]:
+    async def load(self, name: str) -> tuple[K, Apart]:
         """Import and check a kind, one of `names`.
 
         Raises Invalid, or Unavailable for an import that does not end, naming the distribution and entry point.
@@ -52,7 +54,7 @@ class Installed:
             self._check(offer)
         return self._loaded[name]
 
-    def load_blocking(self, name: str) -> FurtherKind:
+    def load_blocking(self, name: str) -> K:
         """Do the same for who has no loop."""
         if name not in self._loaded:
             offer = self._only(name)
@@ -60,40 +62,44 @@ class Installed:
             self._check(offer)
         return self._loaded[name][0]
 
+    def origin(self, offer: EntryPoint) -> str:
+        """Where a kind comes from, for sentences."""
+        return f"{self.noun} {offer.name!r} of {_named(offer)}"
+
     def _only(self, name: str) -> EntryPoint:
         offers = [each for each in self.offers if each.name == name]
         if len(offers) > 1:
             several = " and ".join(sorted(map(_named, offers)))
-            raise Invalid(f"subscription kind {name!r} is offered by {several}; uninstall all but one")
+            raise Invalid(f"{self.noun} {name!r} is offered by {several}; uninstall all but one")
         return offers[0]
 
-    def _import(self, offer: EntryPoint) -> Future[Outcome]:
+    def _import(self, offer: EntryPoint) -> Future[Outcome[K]]:
         """Import and check in a thread, because both may do anything: block for ever, end the process."""
         running = self._importing.get(offer.name)
         if running and not running.done():
             return running
-        end: Future[Outcome] = Future()
+        end: Future[Outcome[K]] = Future()
         end.set_running_or_notify_cancel()
 
         def run() -> None:
             try:
-                end.set_result((further_kind(offer.name, offer.load(), origin(offer)), None))
+                end.set_result((self.check(offer.name, offer.load(), self.origin(offer)), None))
             except BaseException as error:
                 end.set_result((None, error))
 
         self._importing[offer.name] = end
-        Thread(target=run, name="subscription-import", daemon=True).start()
+        Thread(target=run, name="plugin-import", daemon=True).start()
         return end
 
     def _check(self, offer: EntryPoint) -> None:
         end = self._importing[offer.name]
         if not end.done():
-            raise Unavailable(f"{origin(offer)} could not be imported within {self.seconds:g} s")
+            raise Unavailable(f"{self.origin(offer)} could not be imported within {self.seconds:g} s")
         found, error = end.result()
         if isinstance(error, DrayageError):
             raise error
         if found is None or error is not None:
-            raise Invalid(f"{origin(offer)} could not be imported ({_told(error)}); repair or uninstall it")
+            raise Invalid(f"{self.origin(offer)} could not be imported ({_told(error)}); repair or uninstall it")
         self._loaded.setdefault(offer.name, (found, Apart()))
 
 
@@ -103,18 +109,7 @@ def _told(error: BaseException | None) -> str:
     return f"{type(error).__name__}{f' of {missing}' if missing else ''}"
 
 
-def origin(offer: EntryPoint) -> str:
-    """Where a kind comes from, for sentences."""
-    return f"subscription kind {offer.name!r} of {_named(offer)}"
-
-
 def _named(offer: EntryPoint) -> str:
     dist = offer.dist
     where = f"distribution {dist.name} {dist.version}" if dist else "an unknown distribution"
     return f"{where} (entry point {offer.name} = {offer.value})"
-
-
-@lru_cache(maxsize=1)
-def installed() -> Installed:
-    """Read what is installed, once per process; loading comes later, kind by kind."""
-    return Installed(tuple(metadata.entry_points(group=GROUP)))

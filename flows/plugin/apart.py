@@ -40,7 +40,7 @@ class Apart:
         async with self._turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE)):
             self._abandoned = [thread for thread in self._abandoned if thread.is_alive()]
             if self._abandoned:
-                raise StillBusy("has not ended yet what it began at an earlier look")
+                raise StillBusy("has not ended yet what it began before")
             call = _Call(make)
             try:
                 async with asyncio.timeout(seconds):
@@ -73,7 +73,7 @@ class _Call:
         self._end.set_running_or_notify_cancel()
         self._task: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
         # With the caller's context, by which budgets know for whom is asked.
-        self.thread = Thread(target=copy_context().run, args=(self._run,), name="subscription", daemon=True)
+        self.thread = Thread(target=copy_context().run, args=(self._run,), name="plugin", daemon=True)
         self.thread.start()
 
     async def outcome(self) -> Any:
