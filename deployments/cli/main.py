@@ -18,9 +18,11 @@ from deployments.cli import (
     demo,
     evaluate,
     get,
+    preview,
     promote,
     refresh,
     retry,
+    test,
     up,
     update,
     verify,
@@ -46,6 +48,7 @@ app.add_typer(update.app, name="update")
 app.command("delete")(delete.delete)
 app.command("get")(get.get)
 app.add_typer(refresh.app, name="refresh")
+app.command("preview")(preview.preview)
 app.command("promote")(promote.promote)
 app.command("approve")(approve.approve)
 app.add_typer(verify.app, name="verify")
@@ -53,6 +56,7 @@ app.add_typer(abort.app, name="abort")
 app.add_typer(retry.app, name="retry")
 app.command("collect")(collect.collect)
 app.command("evaluate")(evaluate.evaluate)
+app.command("test")(test.test)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
