@@ -12,6 +12,7 @@ from blocks.http_client import Limits
 from blocks.records import Credentials, ImageDetails
 from blocks.registry.auth import Authenticator
 from blocks.registry.manifests import Manifest, describe, read_digest, read_manifest
+from blocks.registry.pushes import push_scopes
 from blocks.registry.reference import Repository, repository
 from blocks.registry.session import Session
 from blocks.registry.tag_list import read_tags
@@ -52,7 +53,9 @@ class ImageRegistry:
         self._digests: Shared[str | None] = Shared(SHARED, kept=shared_seconds)
         self._manifests: Shared[Manifest | None] = Shared(SHARED, kept=shared_seconds)
         self._images: Shared[ImageDetails] = Shared(SHARED, kept=shared_seconds)
-        self._sessions: OrderedDict[tuple[Repository, Credentials | None, bool], Session] = OrderedDict()
+        self._sessions: OrderedDict[tuple[Repository, Credentials | None, bool, Repository | None], Session] = (
+            OrderedDict()
+        )
 
     async def tags(
         self, repo_url: str, credentials: Credentials | None = None, *, insecure: bool = False, fresh: bool = False
@@ -116,14 +119,28 @@ class ImageRegistry:
         self._sessions.clear()
         await self._opened.aclose()
 
-    async def _session(self, repo_url: str, credentials: Credentials | None, insecure: bool) -> Session:
+    async def opened(
+        self,
+        repo_url: str,
+        credentials: Credentials | None = None,
+        *,
+        insecure: bool = False,
+        copies_from: Repository | None = None,
+    ) -> Session:
+        """Open a repository for `blocks.registry.pulls`; for `blocks.registry.pushes` say what is copied into it."""
+        return await self._session(repo_url, credentials, insecure, copies_from)
+
+    async def _session(
+        self, repo_url: str, credentials: Credentials | None, insecure: bool, copies_from: Repository | None = None
+    ) -> Session:
         where = repository(repo_url)
         self._budgets.of(where.host, account(credentials))  # noted also when the answer is shared
-        key = (where, credentials, insecure)
+        key = (where, credentials, insecure, copies_from)
         http = await self._client(insecure)
         if key not in self._sessions:
             authenticator = Authenticator(credentials, self._allow_plain_http, self._limits, self._budgets)
-            self._sessions[key] = Session(http, where, authenticator, self._limits, self._budgets)
+            scopes = push_scopes(where, copies_from) if copies_from else ()
+            self._sessions[key] = Session(http, where, authenticator, self._limits, self._budgets, scopes)
         self._sessions.move_to_end(key)
         if len(self._sessions) > MAX_SESSIONS:
             self._sessions.popitem(last=False)

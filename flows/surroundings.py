@@ -26,6 +26,8 @@ async def read_surroundings(here: World, record: PromotionRecord, workplace: Wor
         argocd=lambda: here.argocd(record.project),
         ask=here.web.request,
         control=ControlPlane(here, record),
+        registry=here.registry,
+        chart_repositories=here.charts,
         trailers=trailers(record, collection[record.origin].alias),
     )
 

@@ -61,14 +61,17 @@ class Authenticator:
             return "a token for anybody: apply a Secret for its repoURL"
         return f"credentials {self.credentials.name!r}: check their user name and password"
 
-    async def answer(self, http: httpx.AsyncClient, response: httpx.Response, scope: str) -> str:
+    async def answer(
+        self, http: httpx.AsyncClient, response: httpx.Response, scope: str, needed: tuple[str, ...] = ()
+    ) -> str:
         """Return the Authorization header that should satisfy a 401.
 
+        A token is asked for the `needed` scopes, else for what the challenge names, else for `scope`.
         Raises Unauthorized when there is nothing to answer with, and what asking for a token raises.
         """
         asked = challenge(response)
         if asked.scheme == "bearer":
-            return f"Bearer {await self._token(http, asked, scope)}"
+            return f"Bearer {await self._token(http, asked, needed or (asked.parameters.get('scope') or scope,))}"
         basic = self._basic(response.request.url)
         if basic is None:
             raise Unauthorized(
@@ -77,12 +80,13 @@ class Authenticator:
             )
         return str(next(basic.auth_flow(httpx.Request("GET", response.request.url))).headers["Authorization"])
 
-    async def _token(self, http: httpx.AsyncClient, asked: Challenge, scope: str) -> str:
+    async def _token(self, http: httpx.AsyncClient, asked: Challenge, scopes: tuple[str, ...]) -> str:
         realm = asked.parameters.get("realm", "")
         if not _may_be_asked(realm):
             raise BadAnswer(f"the registry sends us for a token to {realm!r}, which is no https URL")
-        parameters = {"service": asked.parameters.get("service"), "scope": asked.parameters.get("scope") or scope}
-        url = httpx.URL(realm).copy_merge_params({name: value for name, value in parameters.items() if value})
+        parameters = [("service", asked.parameters.get("service", "")), *(("scope", scope) for scope in scopes)]
+        url = httpx.URL(realm)
+        url = url.copy_with(params=[*url.params.multi_items(), *(each for each in parameters if each[1])])
         budget = self.budgets.of(url.netloc.decode(), self.account)
         answer = await request(http, "GET", str(url), limits=self.limits, auth=self._basic(url), budget=budget)
         return _token_in(answer)

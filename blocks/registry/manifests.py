@@ -60,12 +60,18 @@ async def read_digest(session: Session, tag: str) -> str | None:
 
 async def read_manifest(session: Session, reference: str) -> Manifest | None:
     """Fetch what a tag or digest points at; None when there is no such thing."""
+    found = await read_whole(session, reference)
+    return found[0] if found else None
+
+
+async def read_whole(session: Session, reference: str) -> tuple[Manifest, bytes] | None:
+    """Fetch what a tag or digest points at, with its bytes; None when there is no such thing."""
     answer = await session.ask(f"/manifests/{reference}", headers=ACCEPT)
     if answer is None:
         return None
     digest, content = _verified(answer, reference), json_object(answer)
     kind = content.get("mediaType") or answer.headers.get("content-type", "").partition(";")[0]
-    return Manifest(digest, str(kind).strip()[:100], content)
+    return Manifest(digest, str(kind).strip()[:100], content), answer.content
 
 
 async def describe(session: Session, manifest: Manifest, depth: int = MAX_DEPTH) -> ImageDetails:
@@ -92,7 +98,7 @@ async def _built(session: Session, entry: Mapping[str, Any], depth: int) -> date
     """A mirror may hold only some images of an index: those it has not got say nothing."""
     if created := annotated(texts(entry.get("annotations"))):
         return created
-    manifest = await read_manifest(session, _digest_of(session, entry))
+    manifest = await read_manifest(session, digest_of(session, entry))
     return (await describe(session, manifest, depth - 1)).created_at if manifest else None
 
 
@@ -101,7 +107,7 @@ async def _config(session: Session, manifest: Mapping[str, Any]) -> dict[str, An
     descriptor = manifest.get("config")
     if not isinstance(descriptor, dict) or descriptor.get("mediaType") not in CONFIG_TYPES:
         return {}
-    digest = _digest_of(session, descriptor)
+    digest = digest_of(session, descriptor)
     answer = await session.ask(f"/blobs/{digest}")
     if answer is None:
         raise NotFound(f"{session.where} has an image whose config {digest} is missing")
@@ -120,7 +126,8 @@ def _verified(answer: httpx.Response, reference: str) -> str:
     return digest
 
 
-def _digest_of(session: Session, descriptor: Mapping[str, Any]) -> str:
+def digest_of(session: Session, descriptor: Mapping[str, Any]) -> str:
+    """The digest a descriptor names. Raises Invalid when it is none."""
     digest = descriptor.get("digest")
     if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
         raise Invalid(f"{session.where} has a manifest that names {str(digest)[:100]!r} where a sha256 digest belongs")

@@ -44,6 +44,21 @@ def repository(repo_url: str) -> Repository:
     return Repository(host, path)
 
 
+def split_reference(reference: str) -> tuple[str, str]:
+    """Take a reference to an artifact apart into its repoURL and its tag or digest; without either it is `latest`.
+
+    `oci://` before it stays out. Raises Invalid for what is no reference.
+    """
+    plain = reference.strip().removeprefix("oci://")
+    base, _, digest = plain.partition("@")
+    head, colon, tag = base.rpartition(":")
+    tagged = bool(colon) and "/" not in tag
+    repo_url = head if tagged else base
+    if split_image(plain) is None or split_image(repo_url) is None or (tagged and not TAG.fullmatch(tag)):
+        raise Invalid(f"{reference!r} names no artifact; write it like 'ghcr.io/acme/app:1.2.0'")
+    return repo_url, digest or (tag if tagged else "latest")
+
+
 def split_image(reference: str) -> tuple[str, str] | None:
     """Take an image reference apart into registry host and repository path; tag and digest are dropped.
 

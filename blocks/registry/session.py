@@ -3,13 +3,14 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import IO, Any
 
 import httpx
 
 from blocks import http_client
-from blocks.budget import Budgets
+from blocks.budget import Budget, Budgets
+from blocks.download import download
 from blocks.errors import BadAnswer, Terminal, Unauthorized
 from blocks.http_client import Limits
 from blocks.registry.auth import Authenticator
@@ -29,9 +30,11 @@ class Session:
         authenticator: Authenticator,
         limits: Limits,
         budgets: Budgets,
+        scopes: tuple[str, ...] = (),
     ) -> None:
-        """Keep what to ask with."""
+        """Keep what to ask with. `scopes` are what tokens must allow; without, what the registry names."""
         self.where = where
+        self._scopes = scopes
         self._base = where.base
         self._http = http
         self._authenticator = authenticator
@@ -42,23 +45,54 @@ class Session:
         self._authorizing = asyncio.Lock()
 
     async def ask(
-        self, path: str, *, headers: Mapping[str, str] | None = None, method: str = "GET"
+        self,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        method: str = "GET",
+        content: Any = None,
+        limits: Limits | None = None,
     ) -> httpx.Response | None:
         """Ask for a path below the repository, or a whole URL; None when there is no such thing (404).
 
-        Raises the leaves of `blocks.errors`.
+        `content` is bytes to send, or an object that can be asked for them again and again. Raises the leaves of
+        `blocks.errors`.
         """
+        return await self._answered(lambda: self._send(method, self._url(path), headers, content, limits))
+
+    async def download(self, path: str, file: IO[bytes], limits: Limits) -> str | None:
+        """Write what is below the repository into a file and return its digest; None when there is no such thing."""
+        digest = ""
+
+        async def fetch() -> httpx.Response:
+            nonlocal digest
+            url = self._url(path)
+            answer, digest = await download(
+                self._http,
+                url,
+                file,
+                headers=self._headers(url),
+                limits=limits,
+                budget=self._budget(),
+                accept_errors=(401, 404),
+            )
+            return answer
+
+        return None if await self._answered(fetch) is None else digest
+
+    async def _answered(self, send: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response | None:
+        """Send, and again as the registry wants it: with TLS, with who we are."""
         async with self._slots:
             known = self._authorization
             try:
-                answer = await self._send(method, self._url(path), headers)
+                answer = await send()
             except Terminal:
                 if not await self._speaks_tls():
                     raise
-                answer = await self._send(method, self._url(path), headers)
+                answer = await send()
             if answer.status_code == 401:
                 await self._authorize(answer, known)
-                answer = await self._send(method, self._url(path), headers)
+                answer = await send()
         if answer.status_code == 401:
             raise Unauthorized(f"{self.where} answered 401 again when given {self._authenticator.described}")
         return None if answer.status_code == 404 else answer
@@ -81,20 +115,31 @@ class Session:
         """Answer the challenge, unless somebody else just did."""
         async with self._authorizing:
             if self._authorization == known:
-                scope = f"repository:{self.where.path}:pull"
-                self._authorization = await self._authenticator.answer(self._http, refused, scope)
+                usual = f"repository:{self.where.path}:pull"
+                self._authorization = await self._authenticator.answer(self._http, refused, usual, self._scopes)
 
-    async def _send(self, method: str, url: str, headers: Mapping[str, str] | None) -> httpx.Response:
-        authorization = {"Authorization": self._authorization} if self._authorization else {}
+    async def _send(
+        self, method: str, url: str, headers: Mapping[str, str] | None, content: Any, limits: Limits | None
+    ) -> httpx.Response:
         return await http_client.request(
             self._http,
             method,
             url,
-            headers={**(headers or {}), **authorization},
-            limits=self._limits,
+            headers={**(headers or {}), **self._headers(url)},
+            limits=limits or self._limits,
             accept_errors=(401, 404),
-            budget=self._budgets.of(self.where.host, self._authenticator.account),
+            budget=self._budget(),
+            content=content,
         )
+
+    def _headers(self, url: str) -> dict[str, str]:
+        """Say who we are, to the registry alone: uploads may lead to a storage elsewhere."""
+        if self._authorization is None or httpx.URL(url).netloc != httpx.URL(self._base).netloc:
+            return {}
+        return {"Authorization": self._authorization}
+
+    def _budget(self) -> Budget:
+        return self._budgets.of(self.where.host, self._authenticator.account)
 
 
 def sha256(content: bytes) -> str:

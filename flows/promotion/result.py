@@ -121,7 +121,8 @@ class StepContext:
     `charts` are the contents of the Freight collection, each with its `origin` (a Warehouse name) added.
     `requested` lists the names of the Warehouses the Stage asks for, in order. `ask` is `blocks.web.Web.request`,
     the guarded and paced way to HTTP APIs. `people` is there for steps that ask people,
-    `control` for those that change names, metadata or the audit trail.
+    `control` for those that change names, metadata or the audit trail. `registry` is
+    `blocks.image_registry.ImageRegistry` and `chart_repositories` is `blocks.chart_repository.ChartRepositories`.
     """
 
     work_dir: Path
@@ -137,6 +138,8 @@ class StepContext:
     ask: Callable[..., Awaitable[Any]] | None = None
     people: People | None = None
     control: Control | None = None
+    registry: Any = None
+    chart_repositories: Any = None
     previous: Outputs = field(default_factory=dict)
     trailers: dict[str, str] = field(default_factory=dict)
     images: list[dict[str, Any]] = field(default_factory=list)

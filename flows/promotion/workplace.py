@@ -72,6 +72,8 @@ class Surroundings:
     argocd: Callable[[], Any]
     ask: Callable[..., Any] | None = None
     control: Control | None = None
+    registry: Any = None
+    chart_repositories: Any = None
     trailers: dict[str, str] = field(default_factory=dict)
 
     def context(self, run: StepRun, now: datetime) -> StepContext:
@@ -89,6 +91,8 @@ class Surroundings:
             argocd=self.argocd,
             ask=self.ask,
             control=self.control,
+            registry=self.registry,
+            chart_repositories=self.chart_repositories,
             previous=run.output,
             trailers=self.trailers,
             images=self.artifacts("images"),
