@@ -43,10 +43,14 @@ class SigningKey:
 
 @dataclass(frozen=True)
 class Signer:
-    """A key in an open key ring. `environment` lets Git find the ring, `key` is what Git and gpg call the key."""
+    """A key in an open key ring. `environment` lets Git find the ring, `key` is what Git and gpg call the key.
+
+    `born` is when it was made, in Unix seconds: nobody believes a signature that is older than its key.
+    """
 
     home: Path
     key: str
+    born: int
 
     @property
     def environment(self) -> dict[str, str]:
@@ -55,7 +59,7 @@ class Signer:
 
     async def sign(self, text: str, at: int) -> str:
         """Return the armoured signature of a text, dated to Unix seconds: the same text and date give the same."""
-        dated = ("--faked-system-time", f"{at}!")
+        dated = ("--faked-system-time", f"{max(at, self.born)}!")
         return await _gpg(self.home, *dated, "--detach-sign", "--armor", "--local-user", self.key, given=text)
 
 
@@ -70,26 +74,29 @@ async def opened(key: SigningKey | None, at: datetime | None = None) -> AsyncIte
         yield None
         return
     with private_folder(PREFIX, "a signing key") as home:
-        write_private(home / "gpg.conf", SETTINGS + (f"faked-system-time {int(at.timestamp())}!\n" if at else ""))
+        write_private(home / "gpg.conf", SETTINGS)
         try:
             await _gpg(home, "--import", given=key.text.replace("\r\n", "\n").strip() + "\n")
-            signer = Signer(home, await _only_key(home))
+            signer = Signer(home, *await _only_key(home))
             await signer.sign(
                 "", int(at.timestamp()) if at else int(time.time())
             )  # a key with a passphrase is found out now, not half-way
+            if at:
+                time_line = f"faked-system-time {max(int(at.timestamp()), signer.born)}!\n"
+                (home / "gpg.conf").write_text(SETTINGS + time_line)
             yield signer
         finally:
             await asyncio.shield(_end_agent(home))
 
 
-async def _only_key(home: Path) -> str:
-    """Return the fingerprint of the private key in a ring."""
+async def _only_key(home: Path) -> tuple[str, int]:
+    """Return the fingerprint of the private key in a ring, and when it and all its parts were made."""
     listed = await _gpg(home, "--list-secret-keys", "--with-colons")
     rows = [line.split(":") for line in listed.splitlines()]
     found = [rows[number + 1][9] for number, row in enumerate(rows[:-1]) if row[0] == "sec"]
     if len(found) != 1:
         raise Invalid(f"signingKey holds {len(found) or 'no'} private keys: give one, as gpg exports it with --armor")
-    return found[0]
+    return found[0], max(int(row[5]) for row in rows if row[0] in ("sec", "ssb") and row[5].isdecimal())
 
 
 async def _end_agent(home: Path) -> None:

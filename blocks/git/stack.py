@@ -12,6 +12,7 @@ from blocks.git.identity import PROMOTION
 from blocks.git.integration import Policy, Trust, Way, way
 from blocks.git.rebase import Top, merge, rebase
 from blocks.git.signing import Signer, SigningKey, opened
+from blocks.git.trust import trusts
 
 TWINS = 100
 """Commits of one promotion that are looked for on a branch."""
@@ -79,12 +80,12 @@ class Stack:
         return after, Placed(after.id, arrived=after == top)
 
     async def _integrated(self, ours: list[Made], top: Top, signer: Signer | None) -> Top:
-        trusts = await self._trusts(ours, signer) if self.policy.asks else ()
-        how = way(self.policy, trusts, signing=signer is not None)
+        judged = await trusts(self.repository, ours, signer) if self.policy.asks else []
+        how = way(self.policy, judged, signing=signer is not None)
         if how is Way.FAIL:
             raise Refused(
                 f"branch {self.branch!r} moved, and policy {self.policy} forbids to rebase our commits onto it: "
-                f"{_unsafe(ours, trusts, signer)}; promote again, it then starts from the branch as it is now"
+                f"{_unsafe(ours, judged, signer)}; promote again, it then starts from the branch as it is now"
             )
         if how is Way.MERGE:
             return await merge(self.repository, ours, top, self.branch, signer)
@@ -128,20 +129,6 @@ class Stack:
         common = await git("merge-base", "--octopus", self.there, *bases, cwd=self.repository, accept=(0, 1))
         return [self.there, *(f"^{commit}" for commit in common.split()[:1])]
 
-    async def _trusts(self, ours: list[Made], signer: Signer | None) -> list[Trust]:
-        """Judge our commits by the one key that is trusted, ours."""
-        signed = [commit.id for commit in ours if commit.signed]
-        good: set[str] = set()
-        if signed and signer:
-            options = ("--no-walk=unsorted", "--format=%H %G?", "--stdin")
-            given = "".join(f"{commit}\n" for commit in signed)
-            printed = await git("log", *options, cwd=self.repository, env=signer.environment, input=given)
-            good = {line.split()[0] for line in printed.splitlines() if line.endswith(" G")}
-        return [
-            Trust.UNSIGNED if not commit.signed else Trust.TRUSTED if commit.id in good else Trust.UNTRUSTED
-            for commit in ours
-        ]
-
 
 @asynccontextmanager
 async def _rings(wishes: Sequence[Wish]) -> AsyncIterator[dict[SigningKey | None, Signer | DrayageError | None]]:
@@ -156,9 +143,9 @@ async def _rings(wishes: Sequence[Wish]) -> AsyncIterator[dict[SigningKey | None
         yield rings
 
 
-def _unsafe(ours: Sequence[Made], trusts: Sequence[Trust], signer: Signer | None) -> str:
+def _unsafe(ours: Sequence[Made], judged: Sequence[Trust], signer: Signer | None) -> str:
     """Say which commit makes a rebase unsafe, and why."""
     wanted = Trust.TRUSTED if signer else Trust.UNSIGNED
-    commit, trust = next((each, trust) for each, trust in zip(ours, trusts, strict=True) if trust is not wanted)
+    commit, trust = next((each, trust) for each, trust in zip(ours, judged, strict=True) if trust is not wanted)
     would = "would get a signature it did not have" if trust is Trust.UNSIGNED else "would lose its signature"
     return f"commit {commit.id[:12]} ({commit.subject!r}) is {trust} and {would}"
