@@ -9,6 +9,7 @@ from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Failed
 from ulid import ULID
 
@@ -122,7 +123,10 @@ async def _approved(here: World, record: PromotionRecord) -> str:
         return ""
 
     async def describe_it() -> str:
-        return (await look_ahead(here, record, datetime.now(UTC))).markdown(LONGEST_FORM)
+        def say(what: str) -> None:
+            get_run_logger().info("preview: %s", what)
+
+        return (await look_ahead(here, record, datetime.now(UTC), say=say)).markdown(LONGEST_FORM)
 
     return await obtain_approval(here.ledger, record, approval, describe_it)
 

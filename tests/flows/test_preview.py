@@ -1,18 +1,22 @@
 """Looking ahead on a real machine: what is shown is what would happen, and nothing happens."""
 
 import re
+from functools import partial
 from uuid import uuid4
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.filters import FlowRunFilter, LogFilter
 
 from blocks.errors import NotFound
+from blocks.ledger.records import Phase
+from deployments.answers import decide
 from deployments.requests import ask_promotion
 from deployments.sandbox.faults import Fault
 from flows.preview import preview
 from flows.promotion.admission import Wish
-from tests.servers.guestbook import Guestbook, opened_guestbook
+from tests.flows.test_approval import asked
+from tests.servers.guestbook import Guestbook, only_test, opened_guestbook
 from tests.servers.terminal import drayage
 
 READS = re.compile(r"(GET|HEAD) (?!.*receive-pack)|POST .*/git-upload-pack$")
@@ -110,6 +114,42 @@ async def test_the_command_says_why_freight_may_not_enter_and_shows_the_rest(cal
     assert seen["status"]["versions"] == [{"artifact": f"{calm.sandbox.host}/guestbook", "now": None, "then": "1.1.0"}]
     assert await everything(calm) == before
     assert written == []
+
+
+async def test_people_see_the_preview_before_they_decide(machine, tmp_path):
+    """The form of an approval shows the difference; it is made once, and not again when they have decided."""
+    edit = partial(only_test, approval=True)
+    async with opened_guestbook(tmp_path, f"asked-{uuid4().hex[:8]}", edit) as pipeline:
+        freight = await pipeline.push("1.0.0")
+        record = await pipeline.promotion(freight, "test")
+        shown = await asked(pipeline, record, 1)
+        assert f"+        image: {pipeline.sandbox.host}/guestbook:1.0.0" in shown
+        assert "to new branch `stage/test`" in shown and "- approval **waits**: one person" in shown
+        assert "would sync" in shown and "The rest of this preview is missing" not in shown
+        assert await pipeline.commits("--all") == await pipeline.commits("main")
+        await decide(pipeline.here, pipeline.project, record.name, "approve", "ann", "go")
+        await pipeline.verified(freight, "test")
+
+        async def logged() -> list[str]:
+            flow_run = LogFilter.model_validate({"flow_run_id": {"any_": [record.flow_run_id]}})
+            async with get_client() as client:
+                return [each.message for each in await client.read_logs(flow_run)]
+
+        assert (await logged()).count("preview: step 'promote::push' (git-push)") == 1
+
+
+async def test_a_preview_that_fails_hinders_no_approval(machine, tmp_path):
+    """Where the repository cannot be had the form says so, and people can decide all the same."""
+    edit = partial(only_test, approval=True)
+    async with opened_guestbook(tmp_path, f"asked-{uuid4().hex[:8]}", edit) as pipeline:
+        pipeline.sandbox.faults.add(Fault(match="/git/", kind="status", status=404))
+        freight = await pipeline.push("1.0.0")
+        record = await pipeline.promotion(freight, "test")
+        shown = await asked(pipeline, record, 1)
+        assert "`git-clone` as **promote::clone** (local, fails)" in shown
+        assert f"| {pipeline.sandbox.host}/guestbook | — | 1.0.0 | new |" in shown
+        await decide(pipeline.here, pipeline.project, record.name, "reject", "ann", "no")
+        assert (await pipeline.ended(record)).phase is Phase.ABORTED
 
 
 async def test_what_cannot_be_reached_is_said(calm):
