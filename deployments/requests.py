@@ -13,6 +13,7 @@ from ulid import ULID
 
 from blocks.errors import NotFound, Refused
 from blocks.ledger.records import Phase, PromotionRecord
+from flows.clean_up import begin_clean_up
 from flows.promotion.admission import Declined, Wish, admit, check_wish
 from flows.publish import tell
 from flows.stage.graph import downstream
@@ -98,6 +99,7 @@ async def abort_promotion(here: World, project: str, name: str, actor: str, reas
             await _cancel(client, aborted.flow_run_id)
     if aborted.phase is Phase.ABORTED and not known.phase.terminal:
         await tell(aborted, "promotion.aborted")
+        await begin_clean_up(aborted)
     return aborted
 
 

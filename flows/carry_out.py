@@ -2,31 +2,22 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State
-from prefect.logging import get_run_logger
-from prefect.states import Cancelled, Completed, Failed
-
 from blocks.budget import asking_for
 from blocks.errors import Conflict
-from blocks.ledger.records import Phase, PromotionRecord, StepRun, StepStatus
+from blocks.ledger.records import Phase, PromotionRecord, StepRun
+from flows.clean_up import begin_clean_up
 from flows.current_run import CurrentRun, come_back, leave_quietly
 from flows.lease import held
-from flows.people import ANSWER, Asked, ask
-from flows.promotion.attempt import attempt
+from flows.people import ANSWER, ask
 from flows.promotion.engine import Away, Outcome, run_steps
-from flows.promotion.kinds import clashes, kinds_for
-from flows.promotion.restore import restore
 from flows.promotion.result import HEALTH_CHECKS
 from flows.promotion.workplace import Workplace
 from flows.publish import publish_stage, tell
+from flows.step_runs import prepared, shown_as_task
 from flows.stop import stop_reason
-from flows.surroundings import read_scope, read_surroundings
 from flows.world import World
 
 Json = dict[str, Any]
@@ -37,13 +28,6 @@ UNWOKEN = 600.0
 
 AT_ONCE = 1.0
 """Seconds until a run goes on that need not have left."""
-
-INTERRUPTED = {
-    "cancel": "The promotion was cancelled.",
-    "shutdown": "The worker shut down; the next one goes on with this step.",
-    None: "The promotion was aborted, or another run took it over.",
-}
-"""Why a step was interrupted, by the reason why its run had to leave; None when only its lease was lost."""
 
 
 async def carry_out(here: World, record: PromotionRecord, run: CurrentRun) -> PromotionRecord:
@@ -75,19 +59,8 @@ async def carry_out(here: World, record: PromotionRecord, run: CurrentRun) -> Pr
 
 async def _run(here: World, record: PromotionRecord, run: CurrentRun, workplace: Workplace) -> Outcome:
     """Prepare the working directory and run what is left of the steps."""
-    surroundings = await read_surroundings(here, record, workplace)
-    scope = await read_scope(here, record, surroundings)
-    kinds = await kinds_for(record.steps)
-    for sentence in clashes(record.steps):
-        get_run_logger().warning(sentence)
-    known = await here.ledger.promotions.steps(record.project, record.name)
-    finished = [each.alias for each in known if each.finished_at]
-    if not workplace.usable(finished):
-        await workplace.clear()
-        await restore(
-            record.steps, known, scope=scope, context=lambda each: surroundings.context(each, _now()), kinds=kinds
-        )
-        workplace.note(finished)
+    ready = await prepared(here, record, run, workplace)
+    finished = [each.alias for each in ready.known if each.finished_at]
 
     async def save(step: StepRun) -> None:
         await here.ledger.promotions.save_step(record.project, record.name, run.owner, step)
@@ -95,71 +68,30 @@ async def _run(here: World, record: PromotionRecord, run: CurrentRun, workplace:
             finished.append(step.alias)
             workplace.note(finished)
 
-    async def once(step: Json, step_run: StepRun, config: Json) -> Any:
-        people = Asked(here.ledger, record, run.id, step_run)
-        return await attempt(step, config, replace(surroundings.context(step_run, _now()), people=people), kinds)
-
     leave_after = here.settings.leave_after_seconds if run.deployed else None
     with asking_for(f"{record.project}/{record.name}"):
         return await run_steps(
             record.steps,
-            known,
-            scope=scope,
-            attempt=once,
+            ready.known,
+            scope=ready.scope,
+            attempt=ready.attempt,
             save=save,
             now=_now,
-            around=_as_task,
-            kinds=kinds,
+            around=shown_as_task,
+            kinds=ready.kinds,
             leave_after=leave_after,
         )
-
-
-async def _as_task(step: Json, step_run: StepRun, finish: Finish) -> StepRun:
-    """Show one step as a Prefect task run named by its alias. No tags: each would cost a call for its limit."""
-    ended: list[StepRun | Away] = []
-
-    async def work() -> StepRun | Away:
-        try:
-            ended.append(await finish())
-        except Away as away:
-            ended.append(away)
-        return ended[0]
-
-    state: State[Any] = await _step.with_options(task_run_name=step_run.alias)(  # type: ignore[misc]
-        work, return_state=True
-    )
-    if not ended:
-        if state.is_cancelled():
-            raise asyncio.CancelledError
-        await state.aresult()  # raises what ended the task: a lost lease, an outage of the ledger
-    if isinstance(ended[0], Away):
-        raise ended[0]
-    return ended[0]
-
-
-@task(name="step", cache_policy=NO_CACHE, persist_result=False)
-async def _step(work: Callable[[], Awaitable[StepRun | Away]]) -> State[Any]:
-    try:
-        step = await work()
-    except asyncio.CancelledError:
-        return Cancelled(message=INTERRUPTED[stop_reason()])
-    if isinstance(step, Away):
-        return Completed(name="Waiting", message=step.message)
-    if step.message:
-        get_run_logger().info("%s %s: %s", step.alias, step.status, step.message)
-    if step.status in (StepStatus.SUCCEEDED, StepStatus.SKIPPED):
-        return Completed(name="Skipped" if step.status is StepStatus.SKIPPED else "Completed", message=step.message)
-    return Failed(name=step.status.value, message=step.message)
 
 
 async def _interrupted(here: World, record: PromotionRecord, run: CurrentRun, workplace: Workplace) -> None:
     """Leave the ledger as the interruption means it: aborted by a person, or free for the next worker."""
     if stop_reason() == "cancel":
-        await here.ledger.promotions.abort(
+        aborted = await here.ledger.promotions.abort(
             record.project, record.name, "unknown actor", "its run was cancelled in Prefect", _now()
         )
         await workplace.remove()
         await tell(record, "promotion.aborted")
+        await begin_clean_up(aborted)
     else:
         await here.ledger.promotions.release(record.project, record.name, run.owner)
 

@@ -76,6 +76,13 @@ async def start_refresh(client: PrefectClient, token: str, project: str = "", wa
     return await _start(client, "discover/discover", parameters, f"refresh/{project}/{warehouse}/{token}", tags)
 
 
+async def start_clean_up(client: PrefectClient, record: PromotionRecord, key: str) -> FlowRun:
+    """Start the steps that run after a Promotion's abort."""
+    parameters = {"project": record.project, "promotion": record.name}
+    tags = [f"project:{record.project}", f"stage:{record.stage}"]
+    return await _start(client, "clean-up/clean-up", parameters, f"clean-up/{record.name}/{key}", tags)
+
+
 async def _start(
     client: PrefectClient, deployment: str, parameters: dict[str, Any], key: str, tags: list[str]
 ) -> FlowRun:

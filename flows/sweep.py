@@ -11,6 +11,7 @@ from prefect import flow
 from prefect.client.orchestration import PrefectClient, get_client
 
 from flows.advance import Ready, announce_ready
+from flows.clean_up import begin_clean_ups
 from flows.current_run import current_run, ended
 from flows.recover import recover
 from flows.start import automation_name, start_automatic
@@ -37,6 +38,7 @@ async def sweep() -> Any:
         async with get_client() as client:
             done = await recover(here, client, now)
             done += await wake_waiting(here, client)
+            done += await begin_clean_ups(here, client, now)
             done += await start_missing_verifications(here, client, now)
             for project in await here.ledger.definitions.list("Project"):
                 for ready in await announce_ready(here.ledger, project.name):

@@ -16,6 +16,16 @@ from blocks.ledger.records import Json, Phase, PromotionRecord, StepStatus
 from blocks.ledger.tables import promotions, step_runs
 from blocks.ledger.visits import enter
 
+CLEAN_UP = "clean_up"
+"""Key of `waiting_for` in an aborted promotion whose clean-up steps are still to be run."""
+
+_END = ("phase", "owner", "lease_until", "message", "finished_at", "health_checks", "waiting_for")
+
+
+def wants_clean_up(record: PromotionRecord) -> bool:
+    """Whether a promotion has steps that run after an abort."""
+    return any(step.get("onAbort") for step in record.steps)
+
 
 class PromotionEnds(Part):
     """Finishing and aborting, each one transaction."""
@@ -45,7 +55,15 @@ class PromotionEnds(Part):
             if record.phase is not Phase.PENDING or phase is Phase.SUCCEEDED:
                 record = await fenced(connection, project, name, owner)
             checks = record.health_checks if health_checks is None else list(health_checks)
-            ended = replace(record, phase=phase, owner=owner, message=message, finished_at=now, health_checks=checks)
+            ended = replace(
+                record,
+                phase=phase,
+                owner=owner,
+                message=message,
+                finished_at=now,
+                health_checks=checks,
+                waiting_for={},
+            )
             await _end(connection, ended, record.actor, message)
             if phase is Phase.SUCCEEDED:
                 await enter(connection, project, record.stage, record.collection, name, now)
@@ -59,7 +77,8 @@ class PromotionEnds(Part):
             if record.phase.terminal:
                 return record
             message = f"aborted by {actor}: {reason}" if reason else f"aborted by {actor}"
-            aborted = replace(record, phase=Phase.ABORTED, message=message, finished_at=now)
+            left = {CLEAN_UP: True} if record.started_at and wants_clean_up(record) else {}
+            aborted = replace(record, phase=Phase.ABORTED, message=message, finished_at=now, waiting_for=left)
             await _end(connection, aborted, actor, message)
             await _abort_steps(connection, aborted, message)
             return aborted
@@ -68,7 +87,7 @@ class PromotionEnds(Part):
 async def _end(connection: AsyncConnection, ended: PromotionRecord, actor: str, message: str) -> None:
     assert ended.finished_at is not None
     line = rows.values(replace(ended, lease_until=None))
-    kept = {key: line[key] for key in ("phase", "owner", "lease_until", "message", "finished_at", "health_checks")}
+    kept = {key: line[key] for key in _END}
     await connection.execute(sa.update(promotions).where(named(ended.project, ended.name)).values(kept))
     await write_promotion_event(connection, ended, str(ended.phase), actor, message, ended.finished_at)
 

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from blocks.errors import Conflict, NotFound
 from blocks.ledger import rows
 from blocks.ledger.audit import write_event
-from blocks.ledger.records import AuditEvent, Phase, PromotionRecord
-from blocks.ledger.tables import promotions
+from blocks.ledger.records import AuditEvent, Phase, PromotionRecord, StepRun
+from blocks.ledger.tables import promotions, step_runs
 
 OPEN = (Phase.PENDING, Phase.RUNNING)
 
@@ -42,6 +42,14 @@ async def fenced(connection: AsyncConnection, project: str, name: str, owner: st
         fate = f"{record.owner!r} took over" if record.owner else "was handed over"
         raise Conflict(f"{owner!r} wrote to Promotion {name!r}, which {fate}; stop working on it")
     return record
+
+
+async def put_step(connection: AsyncConnection, project: str, name: str, step: StepRun) -> None:
+    """Write down one step as it stands now."""
+    line = rows.values(step)
+    adding = rows.insert(connection, step_runs).values(project=project, promotion=name, **line)
+    key = ["project", "promotion", "index"]
+    await connection.execute(adding.on_conflict_do_update(index_elements=key, set_=line))
 
 
 async def write_promotion_event(

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from blocks.ledger import rows
 from blocks.ledger.part import Part
-from blocks.ledger.promotion_rows import fenced, locked, write_promotion_event
+from blocks.ledger.promotion_rows import fenced, locked, put_step, write_promotion_event
 from blocks.ledger.records import Decision, StepRun
 from blocks.ledger.tables import audit, decisions, step_runs
 
@@ -25,12 +25,9 @@ class PromotionSteps(Part):
 
     async def save_step(self, project: str, name: str, owner: str, step: StepRun) -> None:
         """Keep what became of a step. Raises Conflict when the promotion is another owner's by now, or over."""
-        line = rows.values(step)
         async with self._database.write() as connection:
             await fenced(connection, project, name, owner)
-            adding = rows.insert(connection, step_runs).values(project=project, promotion=name, **line)
-            key = ["project", "promotion", "index"]
-            await connection.execute(adding.on_conflict_do_update(index_elements=key, set_=line))
+            await put_step(connection, project, name, step)
 
     async def decide(self, decision: Decision) -> list[Decision]:
         """Keep what a person said and return all decisions.

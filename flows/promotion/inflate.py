@@ -133,7 +133,7 @@ def _reference_problems(step: Step, in_task: bool) -> list[tuple[str, str]]:
     if in_task:
         return [("task", "tasks do not nest: a task's steps each use a step kind")]
     fields = {"if": bool(step.if_), "continueOnError": step.continue_on_error, "config": step.config is not None}
-    fields["retry"] = "retry" in step.model_fields_set
+    fields |= {"retry": "retry" in step.model_fields_set, "onAbort": step.on_abort}
     return [(name, "a step that refers to a task has only 'as' and 'vars'") for name, given in fields.items() if given]
 
 

@@ -46,6 +46,7 @@ class Step(Model):
     as_: str | None = Field(default=None, alias="as", description="Alias, seen in expressions as `outputs.<alias>`.")
     if_: str | None = Field(default=None, alias="if", description="Expression that decides whether the step runs.")
     continue_on_error: bool = Field(default=False, description="Whether a failure leaves the promotion unharmed.")
+    on_abort: bool = Field(default=False, description="Whether it runs after an abort, too, to clean up. Not Kargo's.")
     retry: Retry = Field(default_factory=Retry, description="Time and error limits.")
     vars: list[Variable] = Field(default_factory=list, description="Variables of this step.")
     config: dict[str, Any] | None = Field(default=None, description="The step's own settings, may hold expressions.")

@@ -32,14 +32,14 @@ class Door:
 
 
 @asynccontextmanager
-async def behind_a_door(tmp_path: Path) -> AsyncIterator[tuple[Guestbook, Door]]:
+async def behind_a_door(tmp_path: Path, more: str = "") -> AsyncIterator[tuple[Guestbook, Door]]:
     """The example with the Stage `test` alone, whose steps end with one that asks every six minutes."""
     door = Door()
     async with await asyncio.start_server(door.serve, "127.0.0.1", 0) as server:
         door.url = "http://127.0.0.1:{1}/".format(*server.sockets[0].getsockname())
         step = (
             "        as: promote\n      - uses: http\n        as: door\n        config:\n          pollInterval: 6m\n"
-            f"          url: {door.url}\n          successExpression: response.status == 200\n"
+            f"          url: {door.url}\n          successExpression: response.status == 200\n{more.lstrip(chr(10))}"
         )
         project = f"waiting-{uuid4().hex[:8]}"
         edit = lambda text: only_test(text).replace("        as: promote\n", step)  # noqa: E731
