@@ -6,7 +6,7 @@ from datetime import datetime
 from blocks.errors import NotFound
 from blocks.ledger.ledger import Ledger
 from blocks.ledger.records import FreightRecord, Phase, PromotionRecord, VerificationPhase
-from deployments.rehearsal.files import check_commit, check_file, check_pull_request
+from deployments.rehearsal.files import check_application, check_commit, check_file, check_pull_request
 from deployments.rehearsal.freight_words import holds, newest, spoken
 from deployments.rehearsal.report import Check
 from deployments.rehearsal.scenario import (
@@ -35,6 +35,8 @@ async def check_all(
         checks += await check_file(world, file)
     for commit in expected.commits:
         checks += await check_commit(world, commit)
+    for name, application in expected.applications.items():
+        checks += check_application(world, name, application)
     for pull_request in expected.pull_requests:
         checks += await check_pull_request(world, pull_request)
     return checks

@@ -1,4 +1,4 @@
-"""What a scenario expects of branches: files, commits and pull requests, as the sandbox has them."""
+"""What a scenario expects of the world: files, commits, pull requests, Applications, as the sandbox has them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ import yaml
 from blocks.errors import NotFound
 from deployments.rehearsal.addresses import repository_name
 from deployments.rehearsal.report import Check
-from deployments.rehearsal.scenario import ExpectedCommit, ExpectedFile, ExpectedPullRequest
+from deployments.rehearsal.scenario import ExpectedApplication, ExpectedCommit, ExpectedFile, ExpectedPullRequest
 from deployments.sandbox.git_command import run
 from deployments.sandbox.world import World
 
@@ -92,6 +92,23 @@ async def check_pull_request(world: World, wanted: ExpectedPullRequest) -> list[
     if wanted.title and fitting:
         checks.append(_words(f"{about}'s title", wanted.title, fitting[0].title))
     return checks
+
+
+def check_application(world: World, name: str, wanted: ExpectedApplication) -> list[Check]:
+    """Compare one Application."""
+    found = next((each for each in world.applications.items() if each["metadata"]["name"] == name), None)
+    about = f"Application {name}"
+    if found is None:
+        known = ", ".join(each["metadata"]["name"] for each in world.applications.items()) or "none"
+        return [Check(about, False, "an Application", f"none of that name; there are: {known}")]
+    status = found.get("status") or {}
+    health = str((status.get("health") or {}).get("status", "unknown"))
+    sync = str((status.get("sync") or {}).get("status", "unknown"))
+    running = (status.get("summary") or {}).get("images") or []
+    checks = [Check(f"{about}'s health", health == wanted.health, wanted.health, health)] if wanted.health else []
+    checks += [Check(f"{about}'s sync", sync == wanted.sync, wanted.sync, sync)] if wanted.sync else []
+    checks += [Check(f"{about} runs", image in running, image, ", ".join(running)) for image in wanted.images]
+    return checks or [Check(about, True, "an Application", "an Application")]
 
 
 def _words(about: str, wanted: str, found: str) -> Check:

@@ -147,6 +147,14 @@ class ExpectedPullRequest(Model):
     title: str = Field(default="", description="Words of its title.")
 
 
+class ExpectedApplication(Model):
+    """An Application of Argo CD."""
+
+    health: str = Field(default="", description="Its health, such as Healthy.")
+    sync: str = Field(default="", description="Whether it is synced, such as Synced.")
+    images: list[Words] = Field(default_factory=list, description="Images that run.")
+
+
 class Expected(Model):
     """What must be so."""
 
@@ -169,6 +177,9 @@ class Expected(Model):
     )
     files: list[ExpectedFile] = Field(default_factory=list, description="Files in branches.")
     commits: list[ExpectedCommit] = Field(default_factory=list, description="Newest commits of branches.")
+    applications: dict[str, ExpectedApplication] = Field(
+        default_factory=dict, description="By name how Applications stand."
+    )
     pull_requests: list[ExpectedPullRequest] = Field(default_factory=list, description="Newest pull requests.")
 
 
