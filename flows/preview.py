@@ -21,6 +21,7 @@ from flows.promotion import rules
 from flows.promotion.admission import Wish
 from flows.promotion.dry_run import dry_run
 from flows.promotion.gates import Entering
+from flows.promotion.kinds import kinds_for
 from flows.promotion.preview import GitLog, Preview
 from flows.promotion.workplace import Workplace
 from flows.redaction import redacted
@@ -100,8 +101,10 @@ async def _explore(here: World, seen: Preview, outlook: Outlook, now: datetime, 
         seen.logs.append(_hidden(await _log(here, record.project, before, after), scope.secrets))
     try:
         await scratch.clear()
-        context = partial(surroundings.context, now=now)
-        seen.goes_through = await dry_run(record.steps, seen.steps, scope=scope, context=context, now=now, say=say)
+        context, kinds = partial(surroundings.context, now=now), await kinds_for(record.steps)
+        seen.goes_through = await dry_run(
+            record.steps, seen.steps, scope=scope, context=context, now=now, say=say, kinds=kinds
+        )
     finally:
         await scratch.remove()
 

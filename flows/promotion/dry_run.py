@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from types import ModuleType
 from typing import Any, Literal
 
 from blocks.errors import DrayageError, Terminal
@@ -53,7 +52,7 @@ async def dry_run(
     context: Callable[[StepRun], StepContext],
     now: datetime,
     say: Callable[[str], None],
-    kinds: Mapping[str, ModuleType] = STEPS,
+    kinds: Mapping[str, Any] = STEPS,
 ) -> bool:
     """Go through frozen steps in order and add each to `done`; `say` hears before each which it is.
 
@@ -75,7 +74,7 @@ class _Driver:
     scope: Scope
     context: Callable[[StepRun], StepContext]
     now: datetime
-    kinds: Mapping[str, ModuleType]
+    kinds: Mapping[str, Any]
     imagined: Imagined = field(default_factory=Imagined)
     runs: list[StepRun] = field(default_factory=list)
     unknown: list[StepRun] = field(default_factory=list)
@@ -98,7 +97,7 @@ class _Driver:
             return self._fails(run, does, rules.broken(str(error)))
         return await self._tried(run, kind, does, config)
 
-    async def _tried(self, run: StepRun, kind: ModuleType, does: Effect, config: Json) -> DryStep:
+    async def _tried(self, run: StepRun, kind: Any, does: Effect, config: Json) -> DryStep:
         begun = rules.started(run, self.now)
         try:
             answer = await self._answer(kind, does, config, self.context(begun))
@@ -117,7 +116,7 @@ class _Driver:
         skipped = answer.status is StepStatus.SKIPPED
         return DryStep(run.alias, run.uses, does, "skipped" if skipped else "done", answer.message)
 
-    async def _answer(self, kind: ModuleType, does: Effect, config: Json, ctx: StepContext) -> Foreseen | Attempted:
+    async def _answer(self, kind: Any, does: Effect, config: Json, ctx: StepContext) -> Foreseen | Attempted:
         checked = check(kind, config)
         if hasattr(kind, "foresee"):
             foreseen: Foreseen = await kind.foresee(checked, ctx, self.imagined)

@@ -1,13 +1,12 @@
 """What a step would do to the world outside, told without doing it.
 
-A step module with effects outside may have `async def foresee(config, ctx, imagined) -> Foreseen`. It only reads.
-One that is not OUTWARD needs it only for what it does outside now and then.
+The `foresee(config, ctx, imagined)` of a step module only reads. Without one, an OUTWARD step is shown with its config,
+and one that is not is run; such a step needs a `foresee` only for what it does outside now and then.
 """
 
 import io
 import re
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any, Literal
 
 from ruamel.yaml import YAML
@@ -18,7 +17,7 @@ from flows.promotion.result import Outputs
 Effect = Literal["local", "outward", "waiting"]
 
 
-def effect(kind: ModuleType) -> Effect:
+def effect(kind: Any) -> Effect:
     """Tell what running a kind of step does: work in the working directory, change the world, or only wait for it."""
     if getattr(kind, "WAITS", False) or getattr(kind, "ASKS", False):
         return "waiting"

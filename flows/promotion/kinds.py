@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from blocks.errors import DrayageError
 from flows.plugin.installed import Installed
 from flows.promotion.custom import CustomStep, Unchecked, custom_step
+from flows.promotion.foresight import Foreseen, Imagined
 from flows.promotion.result import StepContext, StepResult
 from flows.promotion.steps import STEPS
 
@@ -36,6 +37,10 @@ class UnusableStep:
 
     async def run(self, config: BaseModel, ctx: StepContext) -> StepResult:
         """Say why it cannot be used."""
+        raise self.error
+
+    async def foresee(self, config: BaseModel, ctx: StepContext, imagined: Imagined) -> Foreseen:
+        """Say so in a preview, too."""
         raise self.error
 
 
