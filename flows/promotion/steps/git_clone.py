@@ -24,6 +24,7 @@ from blocks.git.work_tree import Origin, WorkTree
 from flows.model import Model
 from flows.promotion.foresight import Foreseen, Imagined, code
 from flows.promotion.result import Outputs, StepContext, StepResult, Succeeded
+from flows.promotion.submodules import Submodules
 
 OUTWARD = False  # `create` pushes a branch without files, once; everything else stays in the working directory
 
@@ -110,7 +111,9 @@ class Config(Model):
     blobless: bool = Field(
         default=False, description="Accepted without effect: the worker's mirror spares the download anyway."
     )
-    recurse_submodules: bool = Field(default=False, description="Refused when set: submodules stay empty folders.")
+    recurse_submodules: bool = Field(
+        default=False, description="Fill the folders of submodules, and theirs; empty folders otherwise."
+    )
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -145,8 +148,6 @@ async def restore(config: Config, ctx: StepContext, outputs: Outputs) -> None:
 async def _clone(
     config: Config, ctx: StepContext, pinned: dict[str, str], withhold: Callable[[str], None] | None = None
 ) -> dict[str, str]:
-    if config.recurse_submodules:
-        raise Invalid("recurseSubmodules is not supported: leave it out, submodules stay empty folders")
     for checkout in config.checkout:
         _place(ctx, checkout.path)
     mirrors: Mirrors = ctx.git
@@ -212,9 +213,12 @@ class _Job:
     async def _from(self, mirror: Path) -> dict[str, str]:
         repository = self.ctx.work_dir.resolve() / REPOSITORIES / f"{quote(self.ctx.alias, safe='')}.git"
         clone = await Clone.make(repository, mirror, self.origin, inside=self.ctx.work_dir)
-        return {
-            checkout.key: await (await self._check_out(clone, checkout)).head() for checkout in self.config.checkout
-        }
+        trees = {checkout.key: await self._check_out(clone, checkout) for checkout in self.config.checkout}
+        if self.config.recurse_submodules:
+            submodules = Submodules(self.ctx, self.mirrors, self.origin, repository.with_suffix(""))
+            for tree in trees.values():
+                await submodules.fill(tree.path, self.opened.url)
+        return {key: await tree.head() for key, tree in trees.items()}
 
     async def _check_out(self, clone: Clone, checkout: Checkout) -> WorkTree:
         path, at = _place(self.ctx, checkout.path), self.pinned.get(checkout.key)

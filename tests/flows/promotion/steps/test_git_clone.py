@@ -65,7 +65,6 @@ def test_config_problems_are_found_before_anything_runs(config, problem):
 @pytest.mark.parametrize(
     ("config", "error", "sentence"),
     [
-        pytest.param({"recurseSubmodules": True}, Invalid, "recurseSubmodules is not supported", id="submodules"),
         pytest.param({"author": {"signingKey": "k"}}, Invalid, "no OpenPGP private key", id="signing"),
         pytest.param({"checkout": [{"path": "."}]}, Invalid, "folder of its own", id="the-root"),
         pytest.param({"checkout": [{"path": ".repositories/x"}]}, Invalid, "belongs to Git alone", id="the-clones"),
