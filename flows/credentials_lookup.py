@@ -24,6 +24,9 @@ log = logging.getLogger("drayage")
 SECRETS_SECONDS = 15.0
 """How long secrets read from Prefect are used before they are read again."""
 
+MISSED_SECONDS = 1.0
+"""How old secrets may be that hold nothing for a repository: what opens it may just have been saved."""
+
 NORMALIZE = {"git": normalize_git, "image": normalize_image, "helm": normalize_chart}
 
 
@@ -36,9 +39,9 @@ class CredentialsLookup:
         self._reading: SingleFlight[None] = SingleFlight()
         self._read_at, self._secrets = float("-inf"), list[SecretBlock]()
 
-    async def secrets(self, project: str) -> list[SecretBlock]:
-        """Read what the project may use, its own first, then the shared ones."""
-        if monotonic() - self._read_at > self._seconds:
+    async def secrets(self, project: str, seconds: float | None = None) -> list[SecretBlock]:
+        """Read what the project may use, its own first, then the shared ones; no older than so many seconds."""
+        if monotonic() - self._read_at > (self._seconds if seconds is None else seconds):
             await self._reading.do("all", self._read)
         return [block for block in self._secrets if block.project in (project, SHARED)]
 
@@ -54,8 +57,7 @@ class CredentialsLookup:
         """Make the look-up for one project. Each request is logged with the name of what was found."""
 
         async def find(cred_type: str, repo_url: str) -> Credentials | None:
-            known = [block for block in await self.secrets(project) if isinstance(block, RepositoryCredentials)]
-            chosen = choose_credentials(known, cred_type, repo_url)
+            chosen = await self._chosen(project, cred_type, repo_url)
             opened = await self._open(project, cred_type, repo_url, chosen)
             message = "project %s opens %s %s with %s"
             if opened:
@@ -70,6 +72,15 @@ class CredentialsLookup:
         """Forget all secrets and tokens."""
         self._read_at, self._secrets = float("-inf"), []
         self._exchanger.clear()
+
+    async def _chosen(self, project: str, cred_type: str, repo_url: str) -> RepositoryCredentials | None:
+        """Choose from secrets that were read before, and where these hold nothing, from fresh ones."""
+        for seconds in (self._seconds, min(self._seconds, MISSED_SECONDS)):
+            secrets = await self.secrets(project, seconds)
+            known = [block for block in secrets if isinstance(block, RepositoryCredentials)]
+            if chosen := choose_credentials(known, cred_type, repo_url):
+                return chosen
+        return None
 
     async def _read(self) -> None:
         async with get_client() as client:

@@ -50,7 +50,7 @@ async def _look(here: World, repository: Repository, records: list[PromotionReco
         host = code_host(here.web.request, url, credentials, provider, insecure=insecure)
         still_open = await _still_open(host, {_number(record) for record in records})
     except DrayageError as error:
-        log.warning("cannot look at the pull requests %d promotions wait for: %s", len(records), error)
+        log.warning("cannot look whether pull requests are still open: %s", error)
         return []
     return [record for record in records if _number(record) not in still_open]
 

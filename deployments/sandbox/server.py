@@ -27,6 +27,7 @@ from deployments.sandbox.http_protocol import Protocol
 from deployments.sandbox.json_file import keep_saved, save_all
 from deployments.sandbox.kubernetes_api import KubernetesApi
 from deployments.sandbox.metrics import PrometheusApi
+from deployments.sandbox.pull_request_control import PullRequestControl
 from deployments.sandbox.releases import Release
 from deployments.sandbox.world import World
 
@@ -133,6 +134,7 @@ class Sandbox:
         remote = GitRemote(world.git, self.users, world.bell)
         routes = [
             *Control(world).routes(),
+            *PullRequestControl(world.pulls).routes(),
             *self.faults.routes(),
             *world.registry.routes(),
             *(route for dialect in world.dialects.values() for route in dialect.routes()),

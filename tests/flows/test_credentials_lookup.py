@@ -12,7 +12,7 @@ from blocks.credential_exchange.exchanger import Exchanger
 from blocks.credential_exchange.wanted import Site
 from blocks.credentials import RepositoryCredentials, block_name
 from blocks.errors import Invalid
-from flows.credentials_lookup import CredentialsLookup, choose_credentials
+from flows.credentials_lookup import MISSED_SECONDS, CredentialsLookup, choose_credentials
 from tests.servers.github_app import GitHub
 from tests.servers.keys import rsa, rsa_pem, ssh_pem
 from tests.servers.recording import recording
@@ -119,6 +119,16 @@ async def test_secrets_are_read_once_for_all(saved, lookup):
     project = await saved("acme-token")
     found = await asyncio.gather(*(lookup.credentials(project)("git", URL) for _ in range(50)))
     assert {each.name for each in found} == {"acme-token"}
+
+
+async def test_a_new_secret_is_found_at_once(saved):
+    """What opens a repository for which there was nothing need not wait until secrets are read again anyway."""
+    patient = CredentialsLookup(Exchanger(Site()), 600)
+    project = await saved("acme-other", repo_url="https://git.example/acme/other")
+    assert await patient.credentials(project)("git", URL) is None
+    await saved("acme-token")
+    await asyncio.sleep(MISSED_SECONDS)
+    assert (await patient.credentials(project)("git", URL)).name == "acme-token"
 
 
 async def test_a_changed_secret_is_used_soon(saved, lookup, github):

@@ -23,7 +23,11 @@ async def in_state(guestbook: Guestbook, record: PromotionRecord, *names: str, s
     async def there() -> bool:
         return await guestbook.run_state(record) in names
 
-    await until(there, f"a run that is {' or '.join(names)}", seconds)
+    try:
+        await until(there, f"a run that is {' or '.join(names)}", seconds)
+    except AssertionError:
+        now = await guestbook.here.ledger.promotions.get(record.project, record.name)
+        raise AssertionError(f"the run is {await guestbook.run_state(record)} and not {names}: {now}") from None
 
 
 async def nothing_runs(guestbook: Guestbook) -> None:

@@ -23,6 +23,7 @@ SIGN_IN = 203
 class AzureDevOps(Dialect):
     """`/repositories/<name>/pullrequests` and what belongs to it. A slow one is merged after the answer."""
 
+    NAMED: ClassVar[tuple[str, ...]] = ("organisation", "project", "name")
     SCHEMES: ClassVar[tuple[str, ...]] = ("basic", "bearer")
     ANONYMOUS: ClassVar[int] = SIGN_IN
     STATUSES: ClassVar[dict[type[DrayageError], int]] = {
@@ -55,7 +56,7 @@ class AzureDevOps(Dialect):
     async def list(self, request: Request) -> Response:
         """List by status and branches."""
         asked = {name.removeprefix("searchCriteria."): value for name, value in request.query_params.items()}
-        found = await self.pulls.select(self._repository(request))
+        found = await self.pulls.select(self.repository(request))
         found = [each for each in found if asked.get("status", "active") in ("all", _status(each))]
         for criterion, field in (("sourceRefName", "head"), ("targetRefName", "base")):
             if name := asked.get(criterion):
@@ -66,7 +67,7 @@ class AzureDevOps(Dialect):
 
     async def open(self, request: Request) -> Response:
         """Open one."""
-        body, repository = await content_of(request), self._repository(request)
+        body, repository = await content_of(request), self.repository(request)
         names = [str(body.get(side, "")) for side in ("sourceRefName", "targetRefName")]
         if not all(name.startswith("refs/heads/") for name in names) or not body.get("title"):
             raise Refusal(400, "TF401398: The pull request cannot be activated: a reference is not valid")
@@ -82,11 +83,11 @@ class AzureDevOps(Dialect):
 
     async def get(self, request: Request) -> Response:
         """Show one."""
-        return JSONResponse(_shown(request, await self.pulls.get(self._repository(request), number_of(request))))
+        return JSONResponse(_shown(request, await self.pulls.get(self.repository(request), number_of(request))))
 
     async def complete(self, request: Request) -> Response:
         """Merge one."""
-        body, repository, number = await content_of(request), self._repository(request), number_of(request)
+        body, repository, number = await content_of(request), self.repository(request), number_of(request)
         strategy = str((body.get("completionOptions") or {}).get("mergeStrategy", "noFastForward"))
         if body.get("status") != "completed" or strategy not in METHODS:
             raise Refusal(400, "The status or the merge strategy is not valid")
@@ -96,16 +97,11 @@ class AzureDevOps(Dialect):
 
     async def label(self, request: Request) -> Response:
         """Add one label."""
-        repository, number = self._repository(request), number_of(request)
+        repository, number = self.repository(request), number_of(request)
         name = str((await content_of(request)).get("name", ""))
         known = (await self.pulls.get(repository, number)).labels
         await self.pulls.change(repository, number, labels=tuple(dict.fromkeys([*known, name])))
         return JSONResponse({"name": name, "active": True})
-
-    def _repository(self, request: Request) -> str:
-        repository = "/".join(request.path_params[part] for part in ("organisation", "project", "name"))
-        self.pulls.merges.git.path(repository)
-        return repository
 
 
 def _status(pull: Pull) -> str:

@@ -38,7 +38,7 @@ class BitbucketCloud(Dialect):
 
     async def list(self, request: Request) -> Response:
         """List by states and by a query about branches."""
-        asked, repository = request.query_params, self._repository(request)
+        asked, repository = request.query_params, self.repository(request)
         states = asked.getlist("state") or ["OPEN"]
         found = [each for each in await self.pulls.select(repository) if _state(each) in states]
         for side, name in CLAUSE.findall(asked.get("q", "")):
@@ -53,7 +53,7 @@ class BitbucketCloud(Dialect):
 
     async def open(self, request: Request) -> Response:
         """Open one; an open one of the same branches is changed instead."""
-        body, repository = await content_of(request), self._repository(request)
+        body, repository = await content_of(request), self.repository(request)
         try:
             head, base = (str(body[side]["branch"]["name"]) for side in ("source", "destination"))
             title = str(body["title"])
@@ -70,27 +70,22 @@ class BitbucketCloud(Dialect):
 
     async def get(self, request: Request) -> Response:
         """Show one."""
-        return JSONResponse(_shown(request, await self.pulls.get(self._repository(request), number_of(request))))
+        return JSONResponse(_shown(request, await self.pulls.get(self.repository(request), number_of(request))))
 
     async def merge(self, request: Request) -> Response:
         """Merge one."""
         strategy = str((await content_of(request)).get("merge_strategy", "merge_commit"))
         if strategy not in METHODS:
             raise Refusal(400, f"merge_strategy: {strategy} is not allowed")
-        merged = await self.pulls.merge(self._repository(request), number_of(request), METHODS[strategy])
+        merged = await self.pulls.merge(self.repository(request), number_of(request), METHODS[strategy])
         return JSONResponse(_shown(request, merged))
 
     async def commit(self, request: Request) -> Response:
         """Show a commit by the start of its id."""
-        found = await self.pulls.merges.git.commit_named(self._repository(request), request.path_params["commit"])
+        found = await self.pulls.merges.git.commit_named(self.repository(request), request.path_params["commit"])
         if not found:
             raise Refusal(404, "Commit not found")
         return JSONResponse({"type": "commit", "hash": found})
-
-    def _repository(self, request: Request) -> str:
-        repository = f"{request.path_params['owner']}/{request.path_params['name']}"
-        self.pulls.merges.git.path(repository)
-        return repository
 
 
 def _state(pull: Pull) -> str:

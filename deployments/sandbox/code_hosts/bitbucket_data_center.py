@@ -16,6 +16,7 @@ METHODS: dict[str, Method] = {"no-ff": "merge", "squash": "squash", "ff-only": "
 class BitbucketDataCenter(Dialect):
     """`/projects/<key>/repos/<name>/pull-requests` and what belongs to it."""
 
+    NAMED: ClassVar[tuple[str, ...]] = ("key", "name")
     ANONYMOUS: ClassVar[int] = 401
     STATUSES: ClassVar[dict[type[DrayageError], int]] = {
         Duplicate: 409,
@@ -42,7 +43,7 @@ class BitbucketDataCenter(Dialect):
 
     async def list(self, request: Request) -> Response:
         """List by state and by the branch they come from."""
-        asked, repository = request.query_params, self._repository(request)
+        asked, repository = request.query_params, self.repository(request)
         state, head = asked.get("state", "OPEN"), asked.get("at", "").removeprefix("refs/heads/")
         found = [each for each in await self.pulls.select(repository) if state in ("ALL", _state(each))]
         if head:
@@ -62,7 +63,7 @@ class BitbucketDataCenter(Dialect):
 
     async def open(self, request: Request) -> Response:
         """Open one."""
-        body, repository = await content_of(request), self._repository(request)
+        body, repository = await content_of(request), self.repository(request)
         try:
             head, base = (str(body[side]["id"]).removeprefix("refs/heads/") for side in ("fromRef", "toRef"))
             made = await self.pulls.open(repository, head, base, str(body["title"]), str(body.get("description") or ""))
@@ -75,13 +76,13 @@ class BitbucketDataCenter(Dialect):
 
     async def get(self, request: Request) -> Response:
         """Show one."""
-        return JSONResponse(_shown(request, await self.pulls.get(self._repository(request), number_of(request))))
+        return JSONResponse(_shown(request, await self.pulls.get(self.repository(request), number_of(request))))
 
     async def merge(self, request: Request) -> Response:
         """Merge one of the version that is named."""
         if request.headers.get("x-atlassian-token") != "no-check":
             raise Refusal(403, "XSRF check failed")
-        repository, number = self._repository(request), number_of(request)
+        repository, number = self.repository(request), number_of(request)
         pull = await self.pulls.get(repository, number)
         if request.query_params.get("version") != str(_version(pull)):
             raise Refusal(409, "The pull request has changed: you are attempting to modify an out-of-date one.")
@@ -93,11 +94,6 @@ class BitbucketDataCenter(Dialect):
         except Conflict as error:
             raise Refusal(409, f"veto: {error}") from None
         return JSONResponse(_shown(request, merged))
-
-    def _repository(self, request: Request) -> str:
-        repository = f"{request.path_params['key']}/{request.path_params['name']}"
-        self.pulls.merges.git.path(repository)
-        return repository
 
 
 def _state(pull: Pull) -> str:

@@ -35,6 +35,8 @@ class Refusal(Exception):
 class Dialect:
     """One host's REST API. With users, a password is a token."""
 
+    NAMED: ClassVar[tuple[str, ...]] = ("owner", "name")
+    """The parts of the path that name a repository."""
     SCHEMES: ClassVar[tuple[str, ...]] = ("bearer",)
     ANONYMOUS: ClassVar[int] = 404
     """What is answered to nobody, who sees nothing."""
@@ -60,6 +62,12 @@ class Dialect:
     def error(self, status: int, words: str) -> Any:
         """The host's shape of an error."""
         return {"message": words}
+
+    def repository(self, request: Request) -> str:
+        """Which repository is asked about. Raises NotFound."""
+        name = "/".join(request.path_params[part] for part in self.NAMED)
+        self.pulls.merges.git.path(name)
+        return name
 
     def route(self, path: str, **methods: Endpoint) -> Route:
         """Make one route of endpoints by method."""

@@ -54,7 +54,7 @@ class Gitea(Dialect):
     async def list(self, request: Request) -> Response:
         """List by state alone."""
         state = request.query_params.get("state", "open")
-        found = await self.pulls.select(self._repository(request))
+        found = await self.pulls.select(self.repository(request))
         found = [each for each in found if state == "all" or (each.state == "open") == (state == "open")]
         size, page = count(request, "limit", 30, 50), count(request, "page", 1, 10_000)
         some = [await self._shown(request, each) for each in found[(page - 1) * size : page * size]]
@@ -65,7 +65,7 @@ class Gitea(Dialect):
         body = await content_of(request)
         title, head, base = wanted(body, "title", "head", "base")
         try:
-            made = await self.pulls.open(self._repository(request), head, base, title, str(body.get("body") or ""))
+            made = await self.pulls.open(self.repository(request), head, base, title, str(body.get("body") or ""))
         except Duplicate:
             words = f"pull request already exists for these targets [head_branch: {head}, base_branch: {base}]"
             raise Refusal(409, words) from None
@@ -73,13 +73,13 @@ class Gitea(Dialect):
 
     async def get(self, request: Request) -> Response:
         """Show one."""
-        pull = await self.pulls.get(self._repository(request), number_of(request))
+        pull = await self.pulls.get(self.repository(request), number_of(request))
         return JSONResponse(await self._shown(request, pull))
 
     async def merge(self, request: Request) -> Response:
         """Merge one; the answer is empty."""
         body = await content_of(request)
-        repository, number = self._repository(request), number_of(request)
+        repository, number = self.repository(request), number_of(request)
         if body.get("Do") == "manually-merged":
             return await self._merged_by_hand(repository, number, str(body.get("MergeCommitID", "")))
         method = METHODS.get(str(body.get("Do", "")))
@@ -90,19 +90,19 @@ class Gitea(Dialect):
 
     async def labels(self, request: Request) -> Response:
         """List the labels of a repository."""
-        known = self._labels.get(self._repository(request), [])
+        known = self._labels.get(self.repository(request), [])
         return JSONResponse([{"id": number, "name": name} for number, name in enumerate(known, 1)])
 
     async def make_label(self, request: Request) -> Response:
         """Make a label."""
         (name, _) = wanted(await content_of(request), "name", "color")
-        known = self._labels.setdefault(self._repository(request), [])
+        known = self._labels.setdefault(self.repository(request), [])
         known.append(name)
         return JSONResponse({"id": len(known), "name": name}, 201)
 
     async def label(self, request: Request) -> Response:
         """Add labels by their numbers."""
-        repository, number = self._repository(request), number_of(request)
+        repository, number = self.repository(request), number_of(request)
         numbers = (await content_of(request)).get("labels") or []
         known = self._labels.get(repository, [])
         if not all(isinstance(each, int) and 0 < each <= len(known) for each in numbers):
@@ -146,8 +146,3 @@ class Gitea(Dialect):
             "created_at": pull.created_at,
             "updated_at": pull.updated_at,
         }
-
-    def _repository(self, request: Request) -> str:
-        repository = f"{request.path_params['owner']}/{request.path_params['name']}"
-        self.pulls.merges.git.path(repository)
-        return repository

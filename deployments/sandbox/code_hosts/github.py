@@ -44,12 +44,11 @@ class GitHub(Dialect):
 
     async def list(self, request: Request) -> Response:
         """List by state, head (`owner:branch`) and base."""
-        owner, name = _place(request)
-        asked = request.query_params
-        found = await self.pulls.select(f"{owner}/{name}")
+        repository, asked = self.repository(request), request.query_params
+        found = await self.pulls.select(repository)
         found = [each for each in found if _fits(each, asked.get("state", "open"))]
         if head := asked.get("head"):
-            found = [each for each in found if f"{owner}:{each.head}" == head]
+            found = [each for each in found if f"{request.path_params['owner']}:{each.head}" == head]
         if base := asked.get("base"):
             found = [each for each in found if each.base == base]
         size, page = count(request, "per_page", 30), count(request, "page", 1, 10_000)
@@ -60,19 +59,18 @@ class GitHub(Dialect):
         """Open one."""
         body = await content_of(request)
         title, head, base = wanted(body, "title", "head", "base")
-        repository = "/".join(_place(request))
+        repository = self.repository(request)
         try:
             made = await self.pulls.open(repository, head, base, title, str(body.get("body") or ""))
         except Duplicate:
             raise Refusal(422, f"A pull request already exists for {head}.") from None
         except NotFound as error:
-            self.pulls.merges.git.path(repository)
-            raise Refusal(422, f"{error}") from None
+            raise Refusal(422, str(error)) from None
         return JSONResponse(_shown(request, made, alone=True), 201)
 
     async def get(self, request: Request) -> Response:
         """Show one."""
-        pull = await self.pulls.get("/".join(_place(request)), number_of(request))
+        pull = await self.pulls.get(self.repository(request), number_of(request))
         return JSONResponse(_shown(request, pull, alone=True))
 
     async def merge(self, request: Request) -> Response:
@@ -81,7 +79,7 @@ class GitHub(Dialect):
         method = METHODS.get(str(body.get("merge_method", "merge")))
         if method is None:
             raise Refusal(422, "invalid merge method")
-        repository = "/".join(_place(request))
+        repository = self.repository(request)
         merged = await self.pulls.merge(repository, number_of(request), method, str(body.get("sha", "")))
         said = {"sha": merged.merge_commit, "merged": True, "message": "Pull Request successfully merged"}
         return JSONResponse(said)
@@ -89,14 +87,10 @@ class GitHub(Dialect):
     async def label(self, request: Request) -> Response:
         """Add labels."""
         labels = (await content_of(request)).get("labels") or []
-        repository, number = "/".join(_place(request)), number_of(request)
+        repository, number = self.repository(request), number_of(request)
         known = (await self.pulls.get(repository, number)).labels
         pull = await self.pulls.change(repository, number, labels=tuple(dict.fromkeys([*known, *labels])))
         return JSONResponse([{"name": label} for label in pull.labels])
-
-
-def _place(request: Request) -> tuple[str, str]:
-    return request.path_params["owner"], request.path_params["name"]
 
 
 def _repository(pull: Pull, fork: bool = False) -> Json:

@@ -16,6 +16,7 @@ STATES: dict[str, State] = {"opened": "open", "closed": "closed", "merged": "mer
 class GitLab(Dialect):
     """`/projects/<path, percent-encoded>/merge_requests` and what belongs to it."""
 
+    NAMED: ClassVar[tuple[str, ...]] = ("project",)
     STATUSES: ClassVar[dict[type[DrayageError], int]] = {
         Duplicate: 409,
         NothingToMerge: 400,
@@ -42,7 +43,7 @@ class GitLab(Dialect):
     async def list(self, request: Request) -> Response:
         """List by state and branches."""
         asked = request.query_params
-        found = await self.pulls.select(_project(request, self), STATES.get(asked.get("state", "all")))
+        found = await self.pulls.select(self.repository(request), STATES.get(asked.get("state", "all")))
         for parameter, field in (("source_branch", "head"), ("target_branch", "base")):
             if value := asked.get(parameter):
                 found = [each for each in found if getattr(each, field) == value]
@@ -57,7 +58,7 @@ class GitLab(Dialect):
             head, base, title = wanted(body, "source_branch", "target_branch", "title")
         except Refusal as refusal:
             raise Refusal(400, refusal.words) from None
-        project = _project(request, self)
+        project = self.repository(request)
         try:
             made = await self.pulls.open(project, head, base, title, str(body.get("description") or ""))
         except Duplicate as error:
@@ -69,11 +70,11 @@ class GitLab(Dialect):
 
     async def get(self, request: Request) -> Response:
         """Show one."""
-        return JSONResponse(_shown(request, await self.pulls.get(_project(request, self), number_of(request))))
+        return JSONResponse(_shown(request, await self.pulls.get(self.repository(request), number_of(request))))
 
     async def update(self, request: Request) -> Response:
         """Add labels."""
-        project, number = _project(request, self), number_of(request)
+        project, number = self.repository(request), number_of(request)
         added = [each.strip() for each in str((await content_of(request)).get("add_labels", "")).split(",")]
         known = (await self.pulls.get(project, number)).labels
         labels = tuple(dict.fromkeys([*known, *(each for each in added if each)]))
@@ -83,15 +84,9 @@ class GitLab(Dialect):
         """Merge one, or squash it."""
         body = await content_of(request)
         method: Method = "squash" if body.get("squash") is True else "merge"
-        project, number = _project(request, self), number_of(request)
+        project, number = self.repository(request), number_of(request)
         merged = await self.pulls.merge(project, number, method, str(body.get("sha", "")))
         return JSONResponse(_shown(request, merged))
-
-
-def _project(request: Request, dialect: GitLab) -> str:
-    project = str(request.path_params["project"])
-    dialect.pulls.merges.git.path(project)
-    return project
 
 
 def _status(pull: Pull) -> str:
