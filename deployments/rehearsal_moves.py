@@ -42,7 +42,7 @@ Json = dict[str, Any]
 
 OWNER = "rehearsal"
 LEASE = timedelta(days=36_500)
-MOST_ROUNDS = 50
+MOST_ROUNDS = 30
 """Rounds after which a pipeline that still moves never comes to rest."""
 
 

@@ -1,5 +1,6 @@
 """`drayage test`: play scenarios with a pipeline, without network or Prefect."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,8 @@ def test(filename: Files, scenario: Scenarios, junit: Junit = None) -> None:
     try:
         scenarios = [(file, read_scenario(file)) for file in scenario]
     except Invalid as error:
-        raise typer.BadParameter(str(error)) from None
+        print(f"Error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
 
     from deployments.command import guarded
     from deployments.rehearse import rehearse

@@ -19,7 +19,10 @@ from deployments.sandbox.world import World
 from flows.promotion.admission import check_entry
 from flows.stage.candidate import Promote
 from flows.stage.outlook import Outlook, read_outlook
-from flows.warehouse.conditions import troubled
+from flows.warehouse.conditions import condition, troubled
+
+TOLD = ("Healthy", "FreightCreationCriteriaSatisfied")
+"""Conditions of a Warehouse that a scenario may expect words of."""
 
 
 async def check_all(
@@ -77,7 +80,8 @@ async def _of_warehouses(expected: Expected, ledger: Ledger, outlook: Outlook) -
         if await ledger.definitions.get("Warehouse", project, warehouse) is None:
             raise NotFound(f"project {project!r} has no Warehouse {warehouse!r}")
         status = await ledger.warehouses.status(project, warehouse)
-        said = "; ".join(each["message"] for each in status.conditions if each["status"] != "True")
+        told = [condition(status, kind) for kind in TOLD]
+        said = "; ".join(each["message"] for each in told if each.get("status") == "False")
         fulfilled = words in said if words else not troubled(status)
         yield Check(f"Warehouse {warehouse}", fulfilled, words or "well", said or "well")
 
