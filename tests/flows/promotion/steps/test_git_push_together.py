@@ -1,6 +1,7 @@
 """Promotions that push to one branch at the same time: one push, a commit each, and nobody spoils it for others."""
 
 import asyncio
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -180,8 +181,9 @@ async def test_forced_pushes_go_alone(worker, server):  # noqa: F811
 
 
 WORKER = """
-import asyncio, sys
+import asyncio, os, signal, sys
 from pathlib import Path
+from blocks.git import group
 from blocks.git.mirror import Mirrors
 from tests.flows.promotion.steps.git_promotion import Promotion
 from tests.servers.git_http import GitServer
@@ -193,7 +195,19 @@ async def one(place, number, cloned):
     result = await place.run("git-push", path="src")
     return result.outputs["commit"]
 
-async def main(base, root, folder, cloned, count):
+def doomed(point, send, calls=[0]):
+    async def surrounded(*args, **options):
+        calls[0] += 1
+        if point == f"before:{calls[0]}":
+            os.kill(os.getpid(), signal.SIGKILL)
+        sent = await send(*args, **options)
+        if point == f"after:{calls[0]}":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return sent
+    return surrounded
+
+async def main(base, root, folder, cloned, count, point=""):
+    group.send = doomed(point, group.send)
     server, mirrors = GitServer(base, Path(root), Path(root).parent), Mirrors(Path(folder) / "mirrors", timeout=20)
     places = [Promotion(server, Path(folder) / f"work-{n}", mirrors, f"test.{n}") for n in range(int(count))]
     for place in places:
@@ -204,6 +218,21 @@ async def main(base, root, folder, cloned, count):
 
 asyncio.run(main(*sys.argv[1:]))
 """
+
+
+@pytest.mark.parametrize("point", ["before:1", "after:1", "before:2", "after:2"])
+async def test_a_worker_killed_around_a_push_loses_and_doubles_nothing(server, tmp_path, point):  # noqa: F811
+    """The first push carries one promotion, the second the rest; whoever goes on finds what arrived, and only that."""
+    command = [sys.executable, "-c", WORKER, server.base, str(server.root), str(tmp_path), server.tip(), "6"]
+    doomed = await asyncio.to_thread(subprocess.run, [*command, point], capture_output=True, timeout=60, cwd=Path.cwd())
+    assert doomed.returncode == -signal.SIGKILL
+    arrived = server.count() - 1
+    assert {"before:1": arrived == 0, "after:1": arrived == 1, "before:2": arrived == 1}.get(point, arrived > 1)
+    last = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60, cwd=Path.cwd())
+    assert last.returncode == 0, last.stderr
+    ours = run("log", "--format=%H", "--grep=Drayage-Promotion", "main", cwd=server.root / "config.git").split()
+    assert sorted(ours) == sorted(last.stdout.split()[1:])
+    assert len(ours) == 6
 
 
 @pytest.mark.slow
