@@ -22,6 +22,9 @@ VERSION = "2022-11-28"
 JSON = "application/vnd.github+json"
 SHA = "application/vnd.github.sha"
 
+REFUSALS = (410, 422)
+"""Statuses whose body says what is wrong with a request: it asks for what there is not, or makes no sense."""
+
 _SCP = re.compile(r"(?:[\w.+-]+@)?([\w.-]+):(?!/)(.+)")
 _NAME = re.compile(r"(?!\.{1,2}$)[\w.-]{1,100}", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -105,7 +108,9 @@ class GitHub:
         With `etag` an answer that did not change costs nothing of GitHub's limit.
         """
         options = {"params": params, "json": content}
-        answer = await self._send(method, url, JSON, {"If-None-Match": etag} if etag else {}, options)
+        answer = await self._send(method, url, JSON, {"If-None-Match": etag} if etag else {}, options, *REFUSALS)
+        if answer.status_code in REFUSALS:
+            raise Invalid(f"{method} {url} answered {answer.status_code}: {_words(answer)}")
         if answer.status_code == 404:
             return None
         if answer.status_code == 304 and etag:
@@ -131,9 +136,11 @@ class GitHub:
         self, method: str, url: str, accept: str, headers: Mapping[str, str], options: Mapping[str, Any], *known: int
     ) -> httpx.Response:
         authorization = {"Authorization": f"Bearer {self._credentials.password}"} if self._credentials else {}
+        once = {"once": True} if method == "POST" else {}  # after an outage nobody knows whether it was done
         return await self._request(
             method,
             url,
+            **once,
             headers={"Accept": accept, "X-GitHub-Api-Version": VERSION, **authorization, **headers},
             accept_errors=(304, 404, *known),
             account=account(self._credentials),
@@ -213,6 +220,20 @@ def _asset(body: Mapping[str, Any]) -> Asset:
         _text(body, "content_type"),
         _text(body, "digest"),
     )
+
+
+def _words(answer: httpx.Response) -> str:
+    """What GitHub says about a request it refuses."""
+    try:
+        body = json.loads(answer.content)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        return answer.reason_phrase
+    errors = body.get("errors")
+    fields = {_text(each, "field") for each in (errors if isinstance(errors, list) else []) if isinstance(each, dict)}
+    said = _text(body, "message")[:300] or answer.reason_phrase
+    return f"{said} ({', '.join(sorted(fields - {''}))})" if fields - {""} else said
 
 
 def _text(body: Mapping[str, Any], key: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -43,12 +44,14 @@ class Web:
         account: str = "",
         insecure: bool = False,
         accept_errors: tuple[int, ...] = (),
+        once: bool = False,
         **options: Any,
     ) -> httpx.Response:
         """Ask and return a read response with a 2xx status, or one of `accept_errors`.
 
         `account` names the credentials the headers carry, whose limits these requests count against; `insecure`
-        skips TLS verification; options are httpx's `params`, `json`, `content`. Raises the leaves of `blocks.errors`.
+        skips TLS verification; `once` keeps from asking again what must not be done twice; options are httpx's
+        `params`, `json`, `content`. Raises the leaves of `blocks.errors`.
         """
         self._check(method, url, headers or {})
         http = await self._client(url, insecure)
@@ -57,7 +60,7 @@ class Web:
             method,
             url,
             headers=headers,
-            limits=self._limits,
+            limits=replace(self._limits, attempts=1) if once else self._limits,
             accept_errors=accept_errors,
             budget=self._budgets.of(httpx.URL(url).netloc.decode(), account),
             **options,

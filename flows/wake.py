@@ -13,7 +13,9 @@ from prefect.logging import get_run_logger
 
 from blocks.errors import DrayageError
 from blocks.ledger.records import PromotionRecord
+from flows.github_waits import changed_issues, completed_runs
 from flows.people import ANSWER, overdue
+from flows.promotion.github_steps import ISSUE, RUN
 from flows.promotion.pull_requests import KIND
 from flows.pull_requests import closed_pull_requests, waits_for_it
 from flows.start import resume_elsewhere
@@ -22,7 +24,12 @@ from flows.world import World
 Look = Callable[[World, Sequence[PromotionRecord]], Awaitable[list[PromotionRecord]]]
 """Looks at what promotions wait for and returns those for which it has come."""
 
-LOOKS: dict[str, Look] = {ANSWER: overdue, KIND: closed_pull_requests}
+LOOKS: dict[str, Look] = {
+    ANSWER: overdue,
+    KIND: closed_pull_requests,
+    RUN: completed_runs,
+    ISSUE: changed_issues,
+}
 
 
 async def wake_waiting(here: World, client: PrefectClient) -> list[str]:

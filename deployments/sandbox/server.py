@@ -138,6 +138,7 @@ class Sandbox:
             *self.faults.routes(),
             *world.registry.routes(),
             *(route for dialect in world.dialects.values() for route in dialect.routes()),
+            *world.github.routes(),
             *world.code_host.routes(),
             *KubernetesApi(world.applications, self.token).routes(),
             *PrometheusApi(world.metrics).routes(),

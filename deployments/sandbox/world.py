@@ -16,6 +16,7 @@ from deployments.sandbox.code_host import CodeHost
 from deployments.sandbox.code_hosts.dialects import dialects
 from deployments.sandbox.git_merges import GitMerges
 from deployments.sandbox.git_repositories import GitRepositories
+from deployments.sandbox.github_work import GitHubWork
 from deployments.sandbox.json_file import JsonFile, load
 from deployments.sandbox.kubernetes_store import ObjectStore
 from deployments.sandbox.metrics import Metrics
@@ -37,6 +38,7 @@ class World:
         self.code_host = CodeHost(self.git, users, load(releases))
         self.pulls = PullRequests(GitMerges(self.git), load(pulls))
         self.dialects = dialects(self.pulls, users, self.code_host.limit)
+        self.github = GitHubWork(users, self.code_host.limit)
         self.applications = ObjectStore(self.bell, load(kubernetes))
         self.cluster = Cluster(self.bell, load(cluster))
         self.metrics = Metrics(self.applications.items, load(metrics))

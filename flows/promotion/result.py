@@ -119,9 +119,9 @@ class StepContext:
     an earlier worker, so that a step can attach to what it made; `started_at` is when the step first
     started, the same on every attempt, so that whatever it makes is the same too. `images`, `commits` and
     `charts` are the contents of the Freight collection, each with its `origin` (a Warehouse name) added.
-    `requested` lists the names of the Warehouses the Stage asks for, in order. `ask` is `blocks.web.Web.request`,
-    the guarded and paced way to HTTP APIs. `people` is there for steps that ask people,
-    `control` for those that change names, metadata or the audit trail. `registry` is
+    `freight` is the name of what is promoted. `requested` lists the names of the Warehouses the Stage asks for, in
+    order. `ask` is `blocks.web.Web.request`, the guarded and paced way to HTTP APIs. `people` is there for steps that
+    ask people, `control` for those that change names, metadata or the audit trail. `registry` is
     `blocks.image_registry.ImageRegistry` and `chart_repositories` is `blocks.chart_repository.ChartRepositories`.
     """
 
@@ -140,6 +140,7 @@ class StepContext:
     control: Control | None = None
     registry: Any = None
     chart_repositories: Any = None
+    freight: str = ""
     previous: Outputs = field(default_factory=dict)
     trailers: dict[str, str] = field(default_factory=dict)
     images: list[dict[str, Any]] = field(default_factory=list)

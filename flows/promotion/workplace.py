@@ -93,6 +93,7 @@ class Surroundings:
             control=self.control,
             registry=self.registry,
             chart_repositories=self.chart_repositories,
+            freight=self.record.freight,
             previous=run.output,
             trailers=self.trailers,
             images=self.artifacts("images"),

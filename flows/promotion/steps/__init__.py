@@ -4,7 +4,10 @@
     run(config, ctx) -> StepResult       `async def`, or a plain function that is run in a thread
     OUTWARD: bool                        whether it changes anything outside the working directory
     ASKS: bool                           optional; whether it may suspend the run with a form for people
+    WAITS: bool                          optional; whether all it does is wait for something outside
     TIMEOUT: float                       optional, seconds; the default of `retry.timeout`
+    foresee(config, ctx, imagined)       optional, async; tells in a dry run what `run` would do outside,
+                                         as `flows.promotion.foresight.Foreseen`, and only reads
     restore(config, ctx, outputs)        optional, async; rebuilds this step's share of a lost working
                                          directory from its recorded outputs. Without it, a step that is
                                          not OUTWARD is run again and an OUTWARD one left out.
@@ -23,6 +26,13 @@ from flows.promotion.steps import (
     file_copy,
     file_write,
     get_user_input,
+    gh_create_issue,
+    gh_issue_add_comment,
+    gh_search_issues,
+    gh_update_issue,
+    gh_wait_for_issue_state,
+    gha_dispatch_workflow,
+    gha_wait_for_workflow,
     git_clear,
     git_clone,
     git_commit,
@@ -62,6 +72,13 @@ STEPS: dict[str, ModuleType] = {
     "fail": fail,
     "file-write": file_write,
     "get-user-input": get_user_input,
+    "gh-create-issue": gh_create_issue,
+    "gh-issue-add-comment": gh_issue_add_comment,
+    "gh-search-issues": gh_search_issues,
+    "gh-update-issue": gh_update_issue,
+    "gh-wait-for-issue-state": gh_wait_for_issue_state,
+    "gha-dispatch-workflow": gha_dispatch_workflow,
+    "gha-wait-for-workflow": gha_wait_for_workflow,
     "git-clear": git_clear,
     "git-clone": git_clone,
     "git-commit": git_commit,
