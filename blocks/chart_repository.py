@@ -92,6 +92,11 @@ class ChartRepositories:
         self._flights: SingleFlight[_Seen] = SingleFlight()
         self._reading = asyncio.Semaphore(1)
 
+    @property
+    def allow_plain_http_credentials(self) -> bool:
+        """Whether credentials may go over plain http."""
+        return self._allow_plain_http
+
     async def listing(
         self,
         repo_url: str,

@@ -1,4 +1,4 @@
-"""Real servers and programs for the tests, unpacked from Debian packages into `.cache/components` without root.
+"""Real servers and programs for the tests, in `.cache/components`: unpacked from Debian packages, or built by Go.
 
 `python -m tests.components` brings all of them; where there is no Debian, or no mirror answers, the tests that
 need one are skipped with the reason. In CI (`CI=true`) nothing is skipped: they fail instead.
@@ -26,6 +26,9 @@ PACKAGES = {
 NEWER = {"kustomize": ("kustomize", "trixie")}
 """Program to package and Debian release, where this release has none; the program is static."""
 
+BUILT = {"helm": "helm.sh/helm/v3/cmd/helm@v3.18.6"}
+"""Program to Go command and version, for what Debian does not have."""
+
 
 def program(name: str) -> Path:
     """Return the path of a program; skips the calling test when it is absent, except in CI, where it fails."""
@@ -42,6 +45,9 @@ def program(name: str) -> Path:
 
 def bring() -> None:
     """Fetch what is missing. Prints one line; raises nothing where packages cannot be had."""
+    for name, command in BUILT.items():
+        if not _present(name):
+            _build(name, command)
     wanted = {package for name, package in PACKAGES.items() if not _present(name)}
     newer = {package: release for name, (package, release) in NEWER.items() if not _present(name)}
     if not wanted and not newer:
@@ -57,6 +63,22 @@ def bring() -> None:
 
 def _present(name: str) -> bool:
     return any((CACHE / "root" / "usr" / directory / name).exists() for directory in ("bin", "sbin"))
+
+
+def _build(name: str, command: str) -> None:
+    if not shutil.which("go"):
+        print(f"components: no Go here, tests that need {name} are skipped")
+        return
+    made = CACHE / "root" / "usr" / "bin"
+    made.mkdir(parents=True, exist_ok=True)
+    install = ["go", "install", "-trimpath", "-ldflags=-s -w", command]
+    try:
+        subprocess.run(install, check=True, capture_output=True, timeout=1_200, env=os.environ | {"GOBIN": str(made)})
+    except (subprocess.SubprocessError, OSError) as error:
+        detail = getattr(error, "stderr", b"") or b""
+        print(f"components: {command} cannot be built: {error} {detail.decode(errors='replace')[-400:]}")
+        return
+    print(f"components: built {command}")
 
 
 def _unpack(label: str, packages: list[str], options: list[str]) -> None:

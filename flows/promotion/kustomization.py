@@ -1,6 +1,5 @@
 """Looks through a kustomization, and all it is made of, for files outside the working directory."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from blocks.errors import Invalid, Refused
+from flows.promotion.files import check_links
 
 FILES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 MOST = 2000
@@ -38,7 +38,7 @@ def check_confined(directory: Path, work_dir: Path) -> None:
 def _parts(current: Path, work_dir: Path) -> Iterator[Path]:
     """Find what has to be looked through next: directories, and files that configure plugins."""
     if current.is_dir():
-        _check_links(current, work_dir)
+        check_links(current, work_dir)
     files = [current] if current.is_file() else [current / name for name in FILES if (current / name).is_file()]
     for file in files:
         for key, text in _texts(_inside(file, work_dir), ""):
@@ -49,15 +49,6 @@ def _parts(current: Path, work_dir: Path) -> Iterator[Path]:
                 raise Refused(f"{file.name!r} in {file.parent.name!r} names {text!r}, which is outside the promotion")
             if path.is_dir() or key in _PLUGINS:
                 yield path
-
-
-def _check_links(directory: Path, work_dir: Path) -> None:
-    """Raise Refused for a link that leads outside, wherever below: charts and plugins read what no text names."""
-    for parent, directories, files in os.walk(directory):
-        for name in directories + files:
-            path = Path(parent, name)
-            if path.is_symlink() and work_dir not in path.resolve().parents:
-                raise Refused(f"{name!r} in {Path(parent).name!r} is a link to something outside the promotion")
 
 
 def _inside(file: Path, work_dir: Path) -> Any:

@@ -22,13 +22,16 @@ class Manifest:
     name: str
 
 
-def documents(rendered: str) -> list[Manifest]:
-    """Take a stream of objects apart; empty documents are left out. Raises Invalid for what is no object."""
+def documents(rendered: str, nameless: bool = False) -> list[Manifest]:
+    """Take a stream of objects apart; empty documents are left out.
+
+    Raises Invalid for what is no object, and for one without a name unless `nameless` ones may be there.
+    """
     texts = [text for text in _SEPARATOR.split(rendered) if text.strip()]
-    return [manifest for manifest in map(_manifest, texts) if manifest is not None]
+    return [manifest for text in texts if (manifest := _manifest(text, nameless)) is not None]
 
 
-def _manifest(text: str) -> Manifest | None:
+def _manifest(text: str, nameless: bool) -> Manifest | None:
     try:
         loaded = YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
@@ -36,14 +39,14 @@ def _manifest(text: str) -> Manifest | None:
     if loaded is None:
         return None
     metadata = loaded.get("metadata") or {} if isinstance(loaded, dict) else {}
-    if not metadata.get("name"):
+    if not metadata.get("name") and not nameless:
         raise Invalid("a rendered document has no metadata.name, so no file can be named for it; write to one file")
     return Manifest(
         text,
-        api_version=str(loaded.get("apiVersion", "")),
-        kind=str(loaded.get("kind", "")),
-        namespace=str(metadata.get("namespace") or ""),
-        name=_safe(str(metadata["name"])),
+        api_version=str(loaded.get("apiVersion", "")) if isinstance(loaded, dict) else "",
+        kind=_safe(str(loaded.get("kind", ""))) if isinstance(loaded, dict) else "",
+        namespace=_safe(str(metadata.get("namespace") or "")),
+        name=_safe(str(metadata.get("name") or "")),
     )
 
 
@@ -55,6 +58,14 @@ def _safe(name: str) -> str:
 def file_name(item: Manifest) -> str:
     """`[namespace-]kind-name.yaml`, as Kargo names files."""
     return "-".join(filter(None, (item.namespace, item.kind, item.name))).lower() + ".yaml"
+
+
+def file_name_of_helm(item: Manifest, number: int) -> str:
+    """`[group-]kind-[namespace-]name.yaml`, as Kargo has it for Helm; without a name `resource-<number>.yaml`."""
+    if not item.kind or not item.name:
+        return f"resource-{number}.yaml"
+    group = _safe(item.api_version.rpartition("/")[0].replace(".", "_"))
+    return "-".join(filter(None, (group, item.kind, item.namespace, item.name))).lower() + ".yaml"
 
 
 def file_name_of_kustomize(item: Manifest, several_namespaces: bool) -> str:

@@ -6,29 +6,22 @@ programs cannot be confined themselves.
 """
 
 import asyncio
-import contextlib
-import os
 import shutil
-import signal
 import tempfile
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from blocks.errors import BadAnswer, Invalid, NotFound, Refused, Unavailable
+from blocks.errors import NotFound, Refused
 from flows.model import Model
 from flows.promotion.files import write_whole
 from flows.promotion.kustomization import check_confined
 from flows.promotion.manifests import documents, file_name, file_name_of_kustomize
+from flows.promotion.program import Program
 from flows.promotion.result import StepContext, Succeeded
 
 OUTWARD = False
-
-SECONDS = 120.0
-LARGEST_OUTPUT = 64 * 1024 * 1024
-PASSED_ON = ("PATH", "LANG", "LC_ALL", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
-"""Variables the program gets from our own environment; the worker's secrets are not among them."""
 
 
 class HelmPlugin(Model):
@@ -82,48 +75,9 @@ def _command(helm: HelmPlugin | None) -> list[str]:
 
 
 async def _rendered(command: list[str], path: str, work_dir: Path) -> str:
-    """Run the program in a home of its own, bounded in time and output."""
+    """Run the program in a home of its own."""
     with tempfile.TemporaryDirectory(prefix="drayage-kustomize-") as home:
-        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | {"HOME": home}
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            cwd=work_dir,
-            env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
-        try:
-            async with asyncio.timeout(SECONDS):
-                output, complaint = await asyncio.gather(_read(process.stdout, path), _read(process.stderr, path))
-                code = await process.wait()
-        except TimeoutError:
-            raise Unavailable(f"rendering {path!r} with kustomize took longer than {SECONDS:g} s") from None
-        finally:
-            await _end(process)
-    if code:
-        said = complaint.decode(errors="replace").replace(f"{work_dir}/", "").strip()
-        raise Invalid(f"kustomize could not render {path!r}: {said[-2000:] or f'exit code {code}'}")
-    return output.decode()
-
-
-async def _read(stream: asyncio.StreamReader | None, path: str) -> bytes:
-    assert stream is not None
-    content = bytearray()
-    while chunk := await stream.read(65536):
-        content += chunk
-        if len(content) > LARGEST_OUTPUT:
-            raise BadAnswer(f"kustomize rendered more than {LARGEST_OUTPUT} bytes from {path!r}, the limit")
-    return bytes(content)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """End the program and what it started, if it still runs."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        return await Program(Path(home), work_dir, f"render {path!r}").run(command)
 
 
 def _write(rendered: str, target: Path, config: Config) -> None:
