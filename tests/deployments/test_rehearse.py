@@ -10,10 +10,12 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from blocks.errors import Invalid
 from deployments.rehearsal.read import read_scenario
 from deployments.rehearsal.report import sentence
+from deployments.rehearsal.scenario import Scenario
 from deployments.rehearse import rehearse
 
 PIPELINES = Path(__file__).parents[2] / "deployments" / "pipelines"
@@ -341,3 +343,32 @@ def test_manifests_that_are_wrong(tmp_path):
     done = drayage_test("-f", "pipeline.yaml", "--scenario", str(file), cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("Error: ") and "pipeline.yaml:1" in done.stderr
+
+
+def _described(model):
+    """Every model that a scenario is made of, by its fields."""
+    yield model
+    for field in model.model_fields.values():
+        for part in _models(field.annotation):
+            yield from _described(part)
+
+
+def _models(annotation):
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in getattr(annotation, "__args__", ()) for model in _models(part)]
+
+
+@pytest.mark.parametrize("model", dict.fromkeys(_described(Scenario)), ids=lambda model: model.__name__)
+def test_every_key_is_described(model):
+    """docs/testing.md has a row for every key of a scenario, with its meaning."""
+    text = (PIPELINES.parents[1] / "docs" / "testing.md").read_text()
+    keys = {field.alias or name: field.description for name, field in model.model_fields.items()}
+    assert [key for key, meaning in keys.items() if f"| `{key}` | {meaning}" not in text] == []
+
+
+def test_every_pattern_is_described():
+    """docs/patterns.md leads to every pattern."""
+    text = (PIPELINES.parents[1] / "docs" / "patterns.md").read_text()
+    patterns = [file.parent.name for file in PIPELINES.glob("*/scenario.yaml")]
+    assert [name for name in patterns if f"(../deployments/pipelines/{name}/pipeline.yaml)" not in text] == []
