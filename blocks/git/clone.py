@@ -14,6 +14,7 @@ from blocks.git.failures import Damaged
 from blocks.git.identity import Author, with_trailers
 from blocks.git.layout import lay_out, named_by, points_at
 from blocks.git.room import lend
+from blocks.git.signing import SigningKey, opened
 from blocks.git.work_tree import Origin, WorkTree
 
 
@@ -85,12 +86,22 @@ class Clone:
             await git("reset", "--quiet", "--hard", cwd=path)
         return await WorkTree.open(path, inside=self.inside)
 
-    async def orphan(self, message: str, author: Author, trailers: Mapping[str, str], at: datetime) -> str:
+    async def orphan(
+        self,
+        message: str,
+        author: Author,
+        trailers: Mapping[str, str],
+        at: datetime,
+        key: SigningKey | None = None,
+    ) -> str:
         """Make a commit without parent and files, and return it; the same arguments give the same commit."""
         empty = (await git("mktree", cwd=self.repository, input="")).strip()
         dated = author.environment("AUTHOR", at) | author.environment("COMMITTER", at)
         text = await with_trailers(message, trailers, self.repository)
-        return (await git("commit-tree", "-F", "-", empty, cwd=self.repository, env=dated, input=text)).strip()
+        async with opened(key, at) as signer:
+            signed, ring = ([f"--gpg-sign={signer.key}"], signer.environment) if signer else ([], {})
+            options = (*signed, "-F", "-", empty)
+            return (await git("commit-tree", *options, cwd=self.repository, env=dated | ring, input=text)).strip()
 
 
 def _make(repository: Path, mirror: Path, origin: Origin, refs: str) -> None:

@@ -236,7 +236,8 @@ class _Job:
 
     async def _created(self, clone: Clone, branch: str, at: str | None) -> str | None:
         """Make the branch where there is none, and push it unless a former run did."""
-        orphan = await clone.orphan(FIRST_MESSAGE, self.origin.author, self.ctx.trailers, self.ctx.started_at)
+        key = await self.origin.key()
+        orphan = await clone.orphan(FIRST_MESSAGE, self.origin.author, self.ctx.trailers, self.ctx.started_at, key)
         if at or await clone.branch_exists(branch):
             return at
         if self.withhold:

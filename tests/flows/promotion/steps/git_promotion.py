@@ -57,7 +57,7 @@ class Promotion:
 
     def config(self, kind: str, config: dict[str, Any]) -> Any:
         """Parse a step's config; the repository is the server's when a git-clone names none."""
-        if kind == "git-clone":
+        if kind == "git-clone" and "repoURL" not in config:
             config = {"repoURL": self.server.url("config.git")} | config
         return STEPS[kind].Config.model_validate(config)
 

@@ -71,6 +71,12 @@ async def test_commits_and_tags_are_signed_by_the_given_key(promotion, server, k
     assert key.status("main", bare) == "G Ana Silva <ana@example.com>"
 
 
+async def test_a_branch_that_is_made_begins_with_a_signed_commit(promotion, server, key):  # noqa: F811
+    """`create` pushes a commit like any other."""
+    await promotion.run("git-clone", checkout=[{"branch": "env", "path": "src", "create": True}], author=author(key))
+    key.verify("env", server.root / "config.git")
+
+
 async def test_a_rebased_commit_is_signed_again(promotion, server, key):  # noqa: F811
     """After somebody else's push the commit has another id and a good signature."""
     committed = await changed(promotion, author=author(key))
