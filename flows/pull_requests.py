@@ -19,6 +19,9 @@ log = logging.getLogger("drayage")
 AT_ONCE = 8
 """Repositories asked at the same time."""
 
+LONGEST = 60.0
+"""Seconds one look may take, for the sweep has more to do; a host that hangs is soon not asked any more."""
+
 MOST_SINGLE = 50
 """Pull requests of one repository that are asked for by themselves in one look, when its list is too long."""
 
@@ -33,14 +36,20 @@ async def closed_pull_requests(here: World, records: Sequence[PromotionRecord]) 
         wanted = record.waiting_for["wake_when"]
         repository = (record.project, wanted["repoURL"], wanted.get("provider"), bool(wanted.get("insecure")))
         waiting[repository].append(record)
+    found: list[PromotionRecord] = []
     turns = asyncio.Semaphore(AT_ONCE)
 
-    async def look(repository: Repository, some: list[PromotionRecord]) -> list[PromotionRecord]:
+    async def look(repository: Repository, some: list[PromotionRecord]) -> None:
         async with turns:
-            return await _look(here, repository, some)
+            found.extend(await _look(here, repository, some))
 
-    found = await asyncio.gather(*(look(repository, some) for repository, some in waiting.items()))
-    return [record for some in found for record in some]
+    try:
+        async with asyncio.timeout(LONGEST), asyncio.TaskGroup() as group:
+            for repository, some in waiting.items():
+                group.create_task(look(repository, some))
+    except TimeoutError:
+        log.warning("not all pull requests were looked at within %g s: the others are looked at next time", LONGEST)
+    return found
 
 
 async def _look(here: World, repository: Repository, records: list[PromotionRecord]) -> list[PromotionRecord]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 from blocks.code_hosts.address import Address, read_address, unlike
 from blocks.code_hosts.api import Api, Way
@@ -9,8 +10,18 @@ from blocks.code_hosts.pull_request import MOST_PAGES, NewPullRequest, PullReque
 from blocks.code_hosts.reading import branch, differ, flag, number, objects, said, text, value
 
 PAGE = 100
-STRATEGIES = {"fast_forward": "ff-only", "merge_commit": "no-ff", "squash": "squash"}
-"""Data Center's names for what Bitbucket Cloud calls otherwise."""
+STRATEGIES = {
+    "fast_forward": "ff-only",
+    "ff": "ff",
+    "ff-only": "ff-only",
+    "merge_commit": "no-ff",
+    "no-ff": "no-ff",
+    "rebase-ff-only": "rebase-ff-only",
+    "rebase-no-ff": "rebase-no-ff",
+    "squash": "squash",
+    "squash-ff-only": "squash-ff-only",
+}
+"""Data Center's names of ways to merge, also for those that Bitbucket Cloud calls otherwise."""
 
 
 class BitbucketDataCenter:
@@ -22,6 +33,7 @@ class BitbucketDataCenter:
     def __init__(self, way: Way, repo_url: str) -> None:
         """Find the API; Bitbucket itself may be below a path. Raises Invalid."""
         base, project, name = _place(read_address(repo_url))
+        self._repository = {"slug": unquote(name), "project": {"key": unquote(project)}}
         self._requests = f"/projects/{project}/repos/{name}/pull-requests"
         # Without the second header Bitbucket takes a write for one that a page in a browser was tricked into.
         self._api = Api(way, f"{base}/rest/api/1.0", {**way.bearer(), "X-Atlassian-Token": "no-check"})
@@ -38,8 +50,8 @@ class BitbucketDataCenter:
         content = {
             "title": new.title,
             "description": new.description,
-            "fromRef": {"id": f"refs/heads/{new.head}"},
-            "toRef": {"id": f"refs/heads/{new.base}"},
+            "fromRef": {"id": f"refs/heads/{new.head}", "repository": self._repository},
+            "toRef": {"id": f"refs/heads/{new.base}", "repository": self._repository},
         }
         return _read((await self._api.ask("POST", self._requests, content=content)).body)
 
@@ -77,8 +89,15 @@ class BitbucketDataCenter:
 
 
 def _place(address: Address) -> tuple[str, str, str]:
-    """Split into where Bitbucket is, project and repository: `/scm/KEY/app`, by ssh `/KEY/app`."""
+    """Split into where Bitbucket is, project and repository.
+
+    For Git that is `/scm/KEY/app`, by ssh `/KEY/app`; in the browser `/projects/KEY/repos/app` or, of a person,
+    `/users/ana/repos/app`.
+    """
     path = address.quoted
+    if len(path) >= 4 and path[-2] == "repos" and path[-4] in ("projects", "users"):
+        owner = path[-3] if path[-4] == "projects" else f"~{path[-3]}"
+        return "/".join([address.web, *path[:-4]]), owner, path[-1]
     if "scm" in path[:-2] and path[-3] == "scm":
         return "/".join([address.web, *path[:-3]]), path[-2], path[-1]
     if len(path) == 2:

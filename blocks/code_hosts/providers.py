@@ -1,6 +1,5 @@
 """Which kind of code host a repository is on."""
 
-import re
 from collections.abc import Callable
 
 from blocks.code_hosts.address import read_address
@@ -11,14 +10,14 @@ from blocks.code_hosts.bitbucket_data_center import BitbucketDataCenter
 from blocks.code_hosts.gitea import Gitea
 from blocks.code_hosts.github import GitHub
 from blocks.code_hosts.gitlab import GitLab
+from blocks.code_hosts.hosts import is_bitbucket_cloud, kind_of
 from blocks.code_hosts.pull_request import CodeHost
 from blocks.errors import Invalid
 from blocks.records import Credentials
 
 
 def _bitbucket(way: Way, repo_url: str) -> CodeHost:
-    """Bitbucket Cloud is bitbucket.org and nothing else."""
-    cloud = re.search(r"(^|\.)bitbucket\.org$", read_address(repo_url).host)
+    cloud = is_bitbucket_cloud(read_address(repo_url).host)
     return BitbucketCloud(way, repo_url) if cloud else BitbucketDataCenter(way, repo_url)
 
 
@@ -30,14 +29,6 @@ PROVIDERS: dict[str, Callable[[Way, str], CodeHost]] = {
     "gitlab": GitLab,
 }
 """Kinds of code hosts, by the names that Kargo gives them."""
-
-HOSTS = (
-    (r"(^|\.)github\.|\.ghe\.com$", "github"),
-    (r"(^|\.)gitlab\.", "gitlab"),
-    (r"(^|\.)bitbucket\.", "bitbucket"),
-    (r"(^|\.)(gitea|forgejo|codeberg)\.", "gitea"),
-    (r"(^|\.)dev\.azure\.com$|\.visualstudio\.com$", "azure"),
-)
 
 
 def code_host(
@@ -62,5 +53,4 @@ def code_host(
 
 def guess(repo_url: str) -> str | None:
     """Name the kind of code host by the host's name alone; None when that says nothing. Raises Invalid."""
-    host = read_address(repo_url).host
-    return next((kind for pattern, kind in HOSTS if re.search(pattern, host)), None)
+    return kind_of(read_address(repo_url).host)

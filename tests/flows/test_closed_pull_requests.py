@@ -81,6 +81,12 @@ async def test_one_listing_for_all(outside):
     assert outside.asked() == (1, 0)
 
 
+async def test_nobody_waits(outside):
+    """Nobody is asked."""
+    assert await closed_pull_requests(outside, []) == []
+    assert outside.asked() == (0, 0)
+
+
 async def test_a_host_that_fails(outside, caplog):
     """It is told, without the token, and others are looked at all the same."""
     outside.sandbox.faults.add(Fault(match=LIST.format("acme/app"), kind="status", status=401))
@@ -94,6 +100,15 @@ async def test_a_host_that_fails(outside, caplog):
     assert await closed_pull_requests(outside, [*bad, good]) == [good]
     assert caplog.text.count("cannot look whether pull requests are still open") == len(bad)
     assert TOKEN not in caplog.text
+
+
+async def test_a_host_that_hangs(outside, monkeypatch, caplog):
+    """What was found until then counts, and the sweep goes on."""
+    monkeypatch.setattr(pull_requests, "LONGEST", 1.0)
+    outside.sandbox.faults.add(Fault(match=LIST.format("acme/other"), kind="delay", seconds=5))
+    waiting = [outside.waiting(9, repository="acme/other"), outside.waiting(2)]
+    assert await closed_pull_requests(outside, waiting) == [waiting[1]]
+    assert "not all pull requests were looked at within 1 s" in caplog.text
 
 
 async def test_a_list_that_is_too_long(outside, monkeypatch):

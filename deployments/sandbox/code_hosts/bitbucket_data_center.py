@@ -10,7 +10,13 @@ from blocks.errors import Conflict, DrayageError, NotFound
 from deployments.sandbox.code_hosts.dialect import Dialect, Json, Refusal, content_of, count, number_of
 from deployments.sandbox.pull_requests import Duplicate, Method, NothingToMerge, Pull
 
-METHODS: dict[str, Method] = {"no-ff": "merge", "squash": "squash", "ff-only": "fast-forward"}
+METHODS: dict[str, Method] = {
+    "no-ff": "merge",
+    "squash": "squash",
+    "ff-only": "fast-forward",
+    "rebase-no-ff": "rebase-merge",
+    "rebase-ff-only": "rebase",
+}
 
 
 class BitbucketDataCenter(Dialect):

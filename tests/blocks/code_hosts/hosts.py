@@ -85,7 +85,15 @@ KINDS = [
         BitbucketDataCenter,
         "scm/ACME/app.git",
         "ACME/app",
-        {"": "merge", "merge_commit": "merge", "squash": "squash", "fast_forward": "fast-forward"},
+        {
+            "": "merge",
+            "merge_commit": "merge",
+            "no-ff": "merge",
+            "squash": "squash",
+            "fast_forward": "fast-forward",
+            "rebase-no-ff": "rebase-merge",
+            "rebase-ff-only": "rebase",
+        },
         pulls="/rest/api/1.0/projects/ACME/repos/app/pull-requests",
     ),
     Kind(
@@ -114,12 +122,14 @@ class Place:
     web: Callable[[], Web]
     host: CodeHost
 
-    def reached(self, token: str | None = TOKEN) -> CodeHost:
+    def reached(self, token: str | None = TOKEN, request: Any = None) -> CodeHost:
         """The same repository with other credentials, by a process that remembers nothing of the host."""
         credentials = Credentials("keeper", USER, token) if token else None
         api = f"{self.sandbox.url}{self.kind.api}" if self.kind.api else ""
         host: CodeHost = self.kind.make(
-            Way(self.web().request, credentials), f"{self.sandbox.url}/{self.kind.path}", *([api] if api else [])
+            Way(request or self.web().request, credentials),
+            f"{self.sandbox.url}/{self.kind.path}",
+            *([api] if api else []),
         )
         return host
 

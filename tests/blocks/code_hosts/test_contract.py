@@ -5,7 +5,8 @@ from contextlib import suppress
 import pytest
 
 from blocks.code_hosts.pull_request import adoptable
-from blocks.errors import BadAnswer, DrayageError, NotFound, RateLimited, Terminal, Unauthorized, Unavailable
+from blocks.errors import BadAnswer, DrayageError, NotFound, RateLimited, Refused, Terminal, Unauthorized, Unavailable
+from blocks.web import Web
 from deployments.sandbox.faults import Fault
 from tests.blocks.code_hosts.hosts import TOKEN
 
@@ -201,6 +202,17 @@ async def test_who_may_not_see_it(place, token):
         with pytest.raises((Unauthorized, NotFound)) as error:
             await ask(place.reached(token))
         assert TOKEN not in str(error.value)
+
+
+async def test_plain_http(place):
+    """No token goes where everybody can read it, unless that is allowed."""
+    web = Web()
+    host = place.reached(request=web.request)
+    with pytest.raises(Refused, match="unencrypted") as error:
+        await host.get(1)
+    assert TOKEN not in str(error.value)
+    await web.aclose()
+    assert not any(path.startswith(place.kind.pulls) for path in place.sandbox.faults.requests)
 
 
 async def test_the_limit_of_requests(place):

@@ -67,6 +67,12 @@ async def asked(repo_url, provider=None, credentials=None):
         ("git@bitbucket.org:acme/app.git", None, CLOUD),
         ("https://bitbucket.example.com/scm/ACME/app.git", None, f"https://bitbucket.example.com{DC}"),
         ("https://example.com:7990/ctx/scm/ACME/app.git", "bitbucket", f"https://example.com:7990/ctx{DC}"),
+        ("https://bitbucket.example.com/projects/ACME/repos/app", None, f"https://bitbucket.example.com{DC}"),
+        (
+            "https://bitbucket.example.com/ctx/users/ana/repos/app",
+            None,
+            "https://bitbucket.example.com/ctx/rest/api/1.0/projects/~ana/repos/app/pull-requests/1",
+        ),
         ("ssh://git@bitbucket.example.com:7999/ACME/app.git", None, f"https://bitbucket.example.com{DC}"),
         (
             "https://bitbucket.example.com/scm/~ana/app.git",
