@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +31,10 @@ class Program:
 
     async def run(self, command: Sequence[str]) -> str:
         """Run it to its end and return what it said. Raises Unavailable, BadAnswer, or Invalid with its complaint."""
+        return (await self.run_coded(command, (0,)))[1]
+
+    async def run_coded(self, command: Sequence[str], fine: Collection[int]) -> tuple[int, str]:
+        """Do the same for a program with exit codes that mean something; return the code, one of `fine`, too."""
         name = Path(command[0]).name
         process = await self._start(command)
         try:
@@ -43,10 +47,10 @@ class Program:
             raise Unavailable(f"{name} took longer than {self.seconds:g} s to {self.task}") from None
         finally:
             await _end(process)
-        if code:
+        if code not in fine:
             said = (output[-4000:] + complaint).decode(errors="replace").replace(f"{self.work_dir}/", "").strip()
             raise Invalid(f"{name} could not {self.task}: {said[-2000:] or f'exit code {code}'}")
-        return output.decode(errors="replace")
+        return code, output.decode(errors="replace")
 
     async def _start(self, command: Sequence[str]) -> asyncio.subprocess.Process:
         passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
