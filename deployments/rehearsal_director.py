@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from blocks.errors import DrayageError, Invalid
 from blocks.ledger.records import FreightRecord, Phase
@@ -88,13 +89,15 @@ class Director:
 
     async def _say(self, said: Said) -> None:
         """Decide about a Promotion that waits to begin, or answer the form of one that waits in a step."""
-        known = await self.stand.here.ledger.promotions.open(self.mover.project)
+        promotions = self.stand.here.ledger.promotions
+        known = await promotions.open(self.mover.project)
         running = [each for each in known if each.stage == said.stage and each.phase is Phase.RUNNING]
         if not running:
             await self.mover.decide(said.stage, said.by, said.decision == "approve", said.comment)
             return
-        answer = ApprovalAnswer(decision=said.decision, approver=said.by, comment=said.comment)
-        self.mover.answers.add(running[0].name, said.values or answer.model_dump(), self.stand.clock.now())
+        steps = await promotions.steps(self.mover.project, running[0].name)
+        asking = next(each.index for each in steps if not each.finished_at)
+        self.mover.answers.add(running[0].name, asking, _answer(said), self.stand.clock.now())
 
     async def _assemble(self, wanted: Assembly) -> None:
         here, project, now = self.stand.here, self.mover.project, self.stand.clock.now()
@@ -125,6 +128,13 @@ async def _done(act: Act) -> Check | None:
         said = str(error)
         return Check(act.about, bool(act.refusal) and act.refusal in said, act.refusal or "done", said)
     return Check(act.about, False, act.refusal, "it was not refused") if act.refusal else None
+
+
+def _answer(said: Said) -> dict[str, Any]:
+    """What somebody fills into the form that the step shows: its fields, or a decision."""
+    if said.values:
+        return {"values": said.values, "respondedBy": said.by}
+    return ApprovalAnswer(decision=said.decision, approver=said.by, comment=said.comment).model_dump()
 
 
 def _picks(wanted: Assembly) -> Picks:

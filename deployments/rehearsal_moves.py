@@ -146,7 +146,7 @@ class Mover:
         surroundings = await read_surroundings(here, record, workplace)
 
         async def once(step: Json, run: StepRun, config: Json) -> Any:
-            people = self.answers.of(here.ledger, record)
+            people = self.answers.of(here.ledger, record, run.index)
             return await attempt(step, config, replace(surroundings.context(run, clock.now()), people=people))
 
         async def save(run: StepRun) -> None:

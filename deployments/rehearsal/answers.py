@@ -11,7 +11,7 @@ from flows.promotion.result import Answer
 
 @dataclass(frozen=True)
 class People:
-    """What was said to one promotion."""
+    """What was said to one step of one promotion."""
 
     ledger: Ledger
     record: PromotionRecord
@@ -28,14 +28,14 @@ class People:
 
 @dataclass
 class Answers:
-    """Answers by promotion."""
+    """Answers by promotion and the step's index."""
 
-    _said: dict[str, list[Answer]] = field(default_factory=dict)
+    _said: dict[tuple[str, int], list[Answer]] = field(default_factory=dict)
 
-    def add(self, promotion: str, values: dict[str, Any], at: datetime) -> None:
+    def add(self, promotion: str, step: int, values: dict[str, Any], at: datetime) -> None:
         """Keep an answer."""
-        self._said.setdefault(promotion, []).append(Answer(values, at))
+        self._said.setdefault((promotion, step), []).append(Answer(values, at))
 
-    def of(self, ledger: Ledger, record: PromotionRecord) -> People:
-        """Return what one promotion's steps are given."""
-        return People(ledger, record, list(self._said.get(record.name, [])))
+    def of(self, ledger: Ledger, record: PromotionRecord, step: int) -> People:
+        """Return what one step is given."""
+        return People(ledger, record, list(self._said.get((record.name, step), [])))

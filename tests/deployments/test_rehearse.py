@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -302,6 +303,43 @@ async def test_charts_and_tags_and_metrics(tmp_path):
         images={},
     )
     [report] = await played(file, manifests=[str(tmp_path / "pipeline.yaml")])
+    assert (report.broken, failed(report)) == ("", [])
+
+
+ASKING = """
+- uses: wait-for-approval
+  config: {minApprovals: 2}
+- uses: get-user-input
+  as: ask
+  config:
+    schema: {type: object, properties: {count: {type: integer}}, required: [count]}
+- uses: fail
+  if: ${{ outputs.ask.values.count > 3 }}
+  config: {message: too many}
+"""
+
+
+async def test_people_are_played(tmp_path):
+    """Steps that ask people wait until the scenario says what they answer; the promotion goes on from there."""
+    pipeline = (PIPELINES / "image-updater" / "pipeline.yaml").read_text()
+    task = "- task:\n          name: update-image\n"
+    asking = textwrap.indent(ASKING.strip(), " " * 6)[6:] + "\n"
+    (tmp_path / "pipeline.yaml").write_text(pipeline.replace(task, asking, 1))
+
+    def said(promotion, *answers):
+        return {
+            "say": [{"stage": "test", **each} for each in answers],
+            "expect": {"promotions": {"test": promotion}, "stages": {"test": None}},
+        }
+
+    file = scenario(
+        tmp_path,
+        said({"phase": "Running", "message": "0 of 2 approved"}),
+        said({"phase": "Running", "message": "1 of 2 approved"}, {"by": "Ada"}),
+        said({"phase": "Running", "message": "step"}, {"by": "Grace"}),
+        said({"phase": "Failed", "message": "too many"}, {"values": {"count": 7}}),
+    )
+    [report] = await played(file, manifests=[MANIFESTS[0], str(tmp_path / "pipeline.yaml")])
     assert (report.broken, failed(report)) == ("", [])
 
 
