@@ -4,9 +4,10 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -14,10 +15,36 @@ from starlette.routing import Route
 
 from deployments.sandbox.basic_auth import Users
 from deployments.sandbox.rate_limit import RateLimit
+from deployments.sandbox.request_body import read_object
 
 Json = dict[str, Any]
 
 FIELDS = ("title", "body", "state", "state_reason", "labels", "assignees", "milestone")
+
+
+class Workflow(BaseModel):
+    """A workflow to be started by hand."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name.")
+    file: str = Field(default="", description="The workflow's file name; empty only opens the repository.")
+    inputs: list[str] = Field(default_factory=list, description="Names of its inputs.")
+    run_name: str = Field(default="", description="Names of its runs; {input} stands for an input.")
+    quick: str = Field(default="", description="Conclusion its runs have at once; empty lets them run.")
+
+
+class Ending(BaseModel):
+    """How a run ended."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    repository: str = Field(description="owner/name.")
+    run: int = Field(description="The run's number.")
+    conclusion: str = Field(default="success", description="How it ended.")
+
+
+T = TypeVar("T", bound=BaseModel)
 
 
 class GitHubWork:
@@ -64,7 +91,25 @@ class GitHubWork:
             self._route(f"{repository}/actions/workflows/{{file}}/runs", GET=self._workflow_runs),
             self._route(f"{repository}/actions/runs", GET=self._all_runs),
             self._route(f"{repository}/actions/runs/{{id:int}}", GET=self._run),
+            Route("/sandbox/workflows", self.tell_workflow, methods=["POST"]),
+            Route("/sandbox/workflow-runs", self.tell_run, methods=["POST"]),
         ]
+
+    async def tell_workflow(self, request: Request) -> Response:
+        """Add a workflow, and the repository with it: `{repository, file, inputs, run_name, quick}`; or only that."""
+        told = _told(Workflow, await read_object(request))
+        self.open_repository(told.repository)
+        if told.file:
+            self.add_workflow(told.repository, told.file, *told.inputs, run_name=told.run_name, quick=told.quick)
+        return JSONResponse(told.model_dump(), 201)
+
+    async def tell_run(self, request: Request) -> Response:
+        """End a run: `{repository, run, conclusion}`; 404 without it."""
+        told = _told(Ending, await read_object(request))
+        if all(each["id"] != told.run for each in self.runs.get(told.repository, [])):
+            raise _not_found()
+        self.finish(told.repository, told.run, told.conclusion)
+        return JSONResponse(told.model_dump())
 
     def _route(self, path: str, **handlers: Callable[[Request, str, Json], Response]) -> Route:
         async def answer(request: Request) -> Response:
@@ -204,6 +249,13 @@ def _page(request: Request, found: list[Json]) -> Response:
         query = urlencode({**request.query_params, "page": page + 1})
         headers["link"] = f'<{request.url.replace(query=query)}>; rel="next"'
     return JSONResponse(found[(page - 1) * size : page * size], headers=headers)
+
+
+def _told(model: type[T], body: Json) -> T:
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise HTTPException(400, str(error)) from None
 
 
 def _not_found() -> HTTPException:
