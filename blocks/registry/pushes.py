@@ -72,7 +72,7 @@ async def copy_artifact(
     `max_bytes` bounds the sum of all blobs unless both are the same repository. Raises Refused above it, NotFound
     without the source, and the other leaves of `blocks.errors`.
     """
-    artifact = await _read(source, reference, annotations)
+    artifact = await read_annotated(source, reference, annotations)
     digest = artifact.manifest.digest
     if DIGEST.fullmatch(to) and to != digest:
         raise Invalid(f"what {reference!r} of {source.where} becomes has digest {digest}, not {to}: name a tag")
@@ -85,8 +85,8 @@ async def copy_artifact(
     return digest, True
 
 
-async def _read(source: Session, reference: str, annotations: Annotations) -> Artifact:
-    """Read an artifact with all its parts, annotated."""
+async def read_annotated(source: Session, reference: str, annotations: Annotations) -> Artifact:
+    """Read an artifact with all its parts, as it would be copied. Raises NotFound, or Invalid when it is none."""
     left = [MOST_MANIFESTS]
 
     async def read(reference: str, depth: int) -> Artifact:

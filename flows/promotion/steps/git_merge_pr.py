@@ -9,7 +9,7 @@ from flows.duration import parse_duration
 from flows.promotion.foresight import Foreseen, Imagined
 from flows.promotion.pull_requests import RepositoryConfig, merged_by_then, open_code_host
 from flows.promotion.result import Failed, StepContext, StepResult, Succeeded, Waiting
-from flows.promotion.steps.http_request import Positive
+from flows.promotion.web_address import Positive
 
 OUTWARD = True
 

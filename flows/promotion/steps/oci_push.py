@@ -2,11 +2,14 @@
 
 from pydantic import Field
 
-from blocks.registry.pushes import Annotations, copy_artifact
+from blocks.registry.manifests import read_digest
+from blocks.registry.pushes import Annotations, copy_artifact, read_annotated
 from blocks.registry.reference import DIGEST, repository
+from blocks.registry.session import Session
 from flows.model import Model
 from flows.promotion.artifacts import located
-from flows.promotion.result import Skipped, StepContext, StepResult, Succeeded
+from flows.promotion.foresight import Foreseen, Imagined, code
+from flows.promotion.result import Outputs, Skipped, StepContext, StepResult, Succeeded
 
 OUTWARD = True
 
@@ -36,18 +39,36 @@ class Config(Model):
 
 async def run(config: Config, ctx: StepContext) -> StepResult:
     """Copy what the target lacks; nothing when its tag already points at this very artifact."""
+    source, version, target, tag = await _opened(config, ctx)
+    digest, done = await copy_artifact(source, version, target, tag, _scoped(config.annotations), LARGEST)
+    outputs = _outputs(config, digest, tag)
+    return Succeeded(outputs) if done else Skipped(f"{config.dest_ref} is {digest} already", outputs)
+
+
+async def foresee(config: Config, ctx: StepContext, imagined: Imagined) -> Foreseen:
+    """Tell what would be copied; what it becomes is known, for it is read and annotated here."""
+    source, version, target, tag = await _opened(config, ctx)
+    artifact = await read_annotated(source, version, _scoped(config.annotations))
+    digest = artifact.manifest.digest
+    there = await read_digest(target, tag) == digest
+    said = "nothing would be pushed: it is there already" if there else "would be copied"
+    shown = f"{code(config.src_ref)} to {code(config.dest_ref)} ({digest}): {said}"
+    return Foreseen(shown, _outputs(config, digest, tag))
+
+
+async def _opened(config: Config, ctx: StepContext) -> tuple[Session, str, Session, str]:
+    """Open where the artifact is and where it goes, each with its tag or digest."""
     insecure = config.insecure_skip_tls_verify
     from_url, version, reader = await located(ctx, config.src_ref)
     to_url, tag, writer = await located(ctx, config.dest_ref)
     source = await ctx.registry.opened(from_url, reader, insecure=insecure)
     target = await ctx.registry.opened(to_url, writer, insecure=insecure, copies_from=repository(from_url))
-    digest, done = await copy_artifact(source, version, target, tag, _scoped(config.annotations), LARGEST)
-    outputs = {
-        "image": config.dest_ref.strip().removeprefix("oci://"),
-        "digest": digest,
-        "tag": "" if DIGEST.fullmatch(tag) else tag,
-    }
-    return Succeeded(outputs) if done else Skipped(f"{config.dest_ref} is {digest} already", outputs)
+    return source, version, target, tag
+
+
+def _outputs(config: Config, digest: str, tag: str) -> Outputs:
+    image = config.dest_ref.strip().removeprefix("oci://")
+    return {"image": image, "digest": digest, "tag": "" if DIGEST.fullmatch(tag) else tag}
 
 
 def _scoped(annotations: dict[str, str]) -> Annotations:

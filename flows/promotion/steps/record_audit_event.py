@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from flows.model import Model
+from flows.promotion.foresight import Foreseen, Imagined, code
 from flows.promotion.result import Skipped, StepContext, StepResult, Succeeded
 
 OUTWARD = True
@@ -29,3 +30,8 @@ async def run(config: Config, ctx: StepContext) -> StepResult:
     if await ctx.control.record_event(ctx.alias, config.type, config.message, config.actor, config.data):
         return Succeeded()
     return Skipped("the event is recorded already")
+
+
+async def foresee(config: Config, ctx: StepContext, imagined: Imagined) -> Foreseen:
+    """Tell the line."""
+    return Foreseen(f"would record an event {code(config.type)}: {code(config.message)}")

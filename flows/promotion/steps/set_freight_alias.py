@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from flows.model import Model
+from flows.promotion.foresight import Foreseen, Imagined, code
 from flows.promotion.result import StepContext, Succeeded
 
 OUTWARD = True
@@ -20,3 +21,8 @@ async def run(config: Config, ctx: StepContext) -> Succeeded:
     assert ctx.control is not None
     await ctx.control.rename_freight(config.name, config.alias)
     return Succeeded(message=f"Freight {config.name!r} is called {config.alias!r}")
+
+
+async def foresee(config: Config, ctx: StepContext, imagined: Imagined) -> Foreseen:
+    """Tell the new name."""
+    return Foreseen(f"would call Freight {code(config.name)} {code(config.alias)}")

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from flows.model import Model
+from flows.promotion.foresight import Foreseen, Imagined, code
 from flows.promotion.result import StepContext, Succeeded
 
 OUTWARD = True
@@ -30,3 +31,9 @@ async def run(config: Config, ctx: StepContext) -> Succeeded:
     for update in config.updates:
         await ctx.control.put_metadata(update.kind, update.name, update.values)
     return Succeeded()
+
+
+async def foresee(config: Config, ctx: StepContext, imagined: Imagined) -> Foreseen:
+    """Tell which keys would be noted."""
+    notes = (f"{each.kind} {code(each.name)}: {', '.join(map(code, each.values))}" for each in config.updates)
+    return Foreseen(f"would note {'; '.join(notes)}")

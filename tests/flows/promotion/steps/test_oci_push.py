@@ -7,8 +7,9 @@ import pytest
 from blocks.errors import Invalid, NotFound, Refused, Retryable
 from deployments.sandbox.faults import Fault
 from deployments.sandbox.server import Sandbox
+from flows.promotion.foresight import Imagined
 from flows.promotion.result import Skipped, Succeeded
-from flows.promotion.steps.oci_push import Config, run
+from flows.promotion.steps.oci_push import Config, foresee, run
 from tests.flows.promotion.steps.oci import (
     CHART,
     PROVENANCE,
@@ -84,6 +85,21 @@ async def test_an_image_ignores_annotations_of_an_index(server, context):
     pushed = push_artifact(server, "three", "1.0.0", LAYERS)
     result = await push(context, f"{server}/three:1.0.0", f"{server}/three:2", annotations={"index:a": "b"})
     assert result.outputs["digest"] == pushed
+
+
+async def test_what_is_foreseen(server, context):
+    """The very outputs of the push, and nothing is pushed."""
+    push_artifact(server, "seen", "1.0.0", LAYERS)
+    config = Config.model_validate(
+        {"srcRef": f"{server}/seen:1.0.0", "destRef": f"{server}/seen:2", "annotations": {"a": "b"}}
+    )
+    before = await foresee(config, context, Imagined())
+    result = await run(config, context)
+    after = await foresee(config, context, Imagined())
+    assert type(result) is Succeeded
+    assert before.outputs == result.outputs == after.outputs
+    assert before.description.endswith("would be copied")
+    assert after.description.endswith("it is there already")
 
 
 async def test_blobs_are_mounted_within_a_registry(tmp_path, context):
