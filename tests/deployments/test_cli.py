@@ -34,6 +34,8 @@ from tests.servers.terminal import done, drayage
         pytest.param("create freight -p x", "give --warehouse or --from", id="create-from-nothing"),
         pytest.param("update freight -p x --new-alias a", "exactly one of --name and --old-alias", id="rename-nothing"),
         pytest.param("update freight -p x --name a", "Missing option '--new-alias'", id="rename-to-nothing"),
+        pytest.param("preview -p x --stage a", "exactly one of --freight and --freight-alias", id="preview-nothing"),
+        pytest.param("preview -p x --freight f", "Missing option '--stage'", id="preview-nowhere"),
         pytest.param("promote -p x --freight f", "exactly one of --stage and --downstream-from", id="to-nowhere"),
         pytest.param("promote -p x --stage a --downstream-from b --freight f", "exactly one of", id="to-two-places"),
         pytest.param("promote -p x --stage a", "exactly one of --freight, --freight-alias", id="promote-nothing"),

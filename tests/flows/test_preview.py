@@ -1,5 +1,6 @@
 """Looking ahead on a real machine: what is shown is what would happen, and nothing happens."""
 
+import json
 import re
 from functools import partial
 from uuid import uuid4
@@ -11,12 +12,15 @@ from prefect.client.schemas.filters import FlowRunFilter, LogFilter
 from blocks.errors import NotFound
 from blocks.ledger.records import Phase
 from deployments.answers import decide
+from deployments.preview_shape import preview_shape
 from deployments.requests import ask_promotion
 from deployments.sandbox.faults import Fault
+from flows.discover import discover
 from flows.preview import preview
 from flows.promotion.admission import Wish
 from tests.flows.test_approval import asked
 from tests.servers.guestbook import Guestbook, only_test, opened_guestbook
+from tests.servers.plain import KARGO, SANDBOX, change, opened_plain, stage
 from tests.servers.terminal import drayage
 
 READS = re.compile(r"(GET|HEAD) (?!.*receive-pack)|POST .*/git-upload-pack$")
@@ -163,9 +167,104 @@ async def test_what_cannot_be_reached_is_said(calm):
     assert any(":1.1.0" in step.diff for step in seen.steps)
 
 
+async def test_a_preview_takes_only_so_long(calm, monkeypatch):
+    """When the time is over what was looked at is shown, and that the rest is missing."""
+    monkeypatch.setattr("flows.preview.PATIENCE", 0.5)
+    calm.sandbox.faults.add(Fault(match="/git/", kind="delay", seconds=5))
+    seen = await preview(calm.project, "test", (await calm.freight("1.1.0")).alias)
+    assert (seen.problem, seen.steps) == ("it was not done within 0.5 s", [])
+    assert "`git-push` as **promote::push**" in seen.markdown()
+    assert list((calm.here.settings.root / "previews").glob("*")) == []
+
+
 async def test_unknown_freight(calm):
     """Freight that is not there is an error with its name."""
     with pytest.raises(NotFound, match=r"9\.9\.9"):
         await preview(calm.project, "test", "9.9.9")
     ended = await drayage("preview", "-p", calm.project, "--stage", "nowhere", "--freight", "9.9.9")
     assert ended.code == 1 and "has no Stage 'nowhere'" in ended.err
+
+
+async def test_commits_between_and_a_pull_request(machine, tmp_path):
+    """Commits of Git artifacts are listed, a pull request is told with branches and words, and no secret is shown."""
+    secret = "planted-preview-8c2e"
+    async with opened_plain(tmp_path, stage("test")) as pipeline:
+        url = await pipeline.sandbox.create_repository("app", {"a.txt": "0"})
+        await change(pipeline, _follows(url))
+        await _keep(pipeline, "api", secret)
+        await discover(pipeline.project, "app")
+        first = (await pipeline.here.ledger.freight.list(pipeline.project))[0]
+        for name in ("test", "next"):
+            await change(pipeline, _from_app(name, _proposing() if name == "next" else None))
+        await ask_promotion(pipeline.here, Wish(pipeline.project, "test", "user:test", first.name))
+        await pipeline.verified(first, "test")
+        for number in (1, 2):
+            await pipeline.sandbox.commit("app", {"a.txt": str(number)}, f"change {number}")
+        await discover(pipeline.project, "app")
+        second = (await pipeline.here.ledger.freight.list(pipeline.project))[0]
+        seen = await preview(pipeline.project, "test", second.alias)
+        assert [each.subject for each in seen.logs[0].commits] == ["change 2", "change 1"]
+        assert (seen.logs[0].count, seen.logs[0].back, seen.problem) == (2, 0, "")
+
+        seen = await preview(pipeline.project, "next", second.alias)
+        assert [step.verdict for step in seen.steps] == ["done"] * 3 + ["foreseen"] * 4, seen.steps
+        assert "from `kargo/promotion/next." in seen.markdown() and "into `main`" in seen.markdown()
+        assert "Promote for *****" in seen.markdown() and "+token *****" in seen.markdown()
+        assert secret not in json.dumps(preview_shape(seen))
+
+
+def _proposing() -> list[dict]:
+    url = f"http://{SANDBOX}/git/app.git"
+    hidden = "${{ secret('api').token }}"
+    return [
+        {"uses": "git-clone", "config": {"repoURL": url, "checkout": [{"branch": "main", "path": "src"}]}},
+        {"uses": "file-write", "config": {"path": "src/b.txt", "contents": f"token {hidden}\n"}},
+        {"uses": "git-commit", "config": {"path": "src", "message": f"Promote for {hidden}"}},
+        {"uses": "git-push", "as": "push", "config": {"path": "src", "generateTargetBranch": True}},
+        {
+            "uses": "git-open-pr",
+            "as": "pr",
+            "config": {
+                "repoURL": url,
+                "provider": "gitea",
+                "sourceBranch": "${{ outputs.push.branch }}",
+                "targetBranch": "main",
+            },
+        },
+        {
+            "uses": "git-wait-for-pr",
+            "as": "merged",
+            "config": {"repoURL": url, "provider": "gitea", "prNumber": "${{ outputs.pr.pr.id }}"},
+        },
+        {
+            "uses": "http",
+            "config": {
+                "url": f"http://{SANDBOX}/hook?key={hidden}",
+                "method": "POST",
+                "headers": [{"name": "x-key", "value": hidden}],
+                "body": "${{ outputs.merged.commit }}" + hidden,
+            },
+        },
+    ]
+
+
+def _follows(url: str) -> dict:
+    spec = {"interval": "24h", "subscriptions": [{"git": {"repoURL": url, "branch": "main"}}]}
+    return {"apiVersion": KARGO, "kind": "Warehouse", "metadata": {"name": "app"}, "spec": spec}
+
+
+def _from_app(name: str, steps: list[dict] | None) -> dict:
+    made = stage(name, steps=steps)
+    made["spec"]["requestedFreight"][0]["origin"]["name"] = "app"
+    return made
+
+
+async def _keep(pipeline: Guestbook, name: str, token: str) -> None:
+    """Apply a generic Secret."""
+    labels = {"kargo.akuity.io/cred-type": "generic"}
+    metadata = {"name": name, "namespace": pipeline.project, "labels": labels}
+    file = pipeline.folder / "secret.yaml"
+    file.write_text(
+        json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"token": token}})
+    )
+    await pipeline.apply(str(file))
