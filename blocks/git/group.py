@@ -2,7 +2,6 @@
 
 import asyncio
 import copy
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from pathlib import Path
 from time import monotonic
 
 from blocks.errors import Conflict, DrayageError, Retryable, Terminal
-from blocks.git.access import Access, mirror_key
+from blocks.git.access import Access
 from blocks.git.bare import has_commit
 from blocks.git.failures import Damaged
 from blocks.git.gathered import gathered
@@ -32,9 +31,6 @@ LONGEST_PAUSE = 30.0
 
 TROUBLES = 3
 """Failures other than a moved branch that end the trying."""
-
-BRANCHES = 1_000
-"""Branches that are remembered."""
 
 Pauses = Callable[[int], float]
 
@@ -115,15 +111,18 @@ class Branch:
     async def _let_others_come(self) -> None:
         """On a busy branch wait a little, unless everybody who has it checked out here waits already."""
         ready = self.last + self.spacing
-        while (left := ready - monotonic()) > 0 and not await asyncio.to_thread(self._everybody_is_here):
+        while (left := ready - monotonic()) > 0:
             self._somebody.clear()
+            if await self._everybody_is_here():
+                return
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._somebody.wait()
 
-    def _everybody_is_here(self) -> bool:
+    async def _everybody_is_here(self) -> bool:
+        away = tuple(self.coming.difference(waiting.wish.repository for waiting in self.queue))
+        self.coming.difference_update(await asyncio.to_thread(_removed, away))
         here = {waiting.wish.repository for waiting in self.queue}
-        self.coming -= {clone for clone in self.coming - here if not (clone / "HEAD").exists()}
         return here == self.coming or len(here) >= MOST
 
     async def _bring_out(self, batch: list[Waiting], lock: int, *, alone: bool = False) -> None:
@@ -228,40 +227,6 @@ class Branch:
         self.tip, self.last = tip, monotonic()
 
 
-class Branches:
-    """All branches somebody here pushes to or has checked out."""
-
-    def __init__(self, mirrors: Mirrors) -> None:
-        """Begin knowing none."""
-        self._mirrors = mirrors
-        self._branches: OrderedDict[tuple[object, ...], Branch] = OrderedDict()
-        self._coming: OrderedDict[tuple[str, str], set[Path]] = OrderedDict()
-
-    def expect(self, url: str, branch: str, clone: Path) -> None:
-        """Note that a clone has a branch checked out and may push to it soon."""
-        self._checked_out(url, branch).add(clone)
-
-    def branch(self, opened: Access, name: str, policy: Policy) -> Branch:
-        """Return the queue of a branch."""
-        key = (opened.url, opened.credentials, opened.insecure, name, policy)
-        if key not in self._branches:
-            coming = self._checked_out(opened.url, name)
-            self._branches[key] = Branch(self._mirrors, opened, name, policy, coming)
-        self._branches.move_to_end(key)
-        for old in list(self._branches)[:-BRANCHES]:
-            if not self._branches[old].queue:
-                del self._branches[old]
-        return self._branches[key]
-
-    def _checked_out(self, url: str, branch: str) -> set[Path]:
-        key = (mirror_key(url), branch)
-        while len(self._coming) > BRANCHES:
-            self._coming.popitem(last=False)
-        return self._coming.setdefault(key, set())
-
-
-def branches(mirrors: Mirrors) -> Branches:
-    """Return the branches of these mirrors, which belong to one event loop."""
-    if mirrors.branches is None:
-        mirrors.branches = Branches(mirrors)
-    return mirrors.branches
+def _removed(clones: Sequence[Path]) -> list[Path]:
+    """Which of these clones are gone, as their promotions are."""
+    return [clone for clone in clones if not (clone / "HEAD").exists()]

@@ -35,7 +35,7 @@ from blocks.records import Credentials
 from blocks.shared import Shared
 
 if TYPE_CHECKING:
-    from blocks.git.group import Branches
+    from blocks.git.branches import Branches
 
 T = TypeVar("T")
 

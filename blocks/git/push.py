@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from blocks.errors import Conflict, Refused, Retryable
 from blocks.git.access import Access
 from blocks.git.bare import has_commit
-from blocks.git.group import LONGEST_PAUSE, TROUBLES, Pauses, Pushed, branches
+from blocks.git.branches import branches
+from blocks.git.group import LONGEST_PAUSE, TROUBLES, Pauses, Pushed
 from blocks.git.mirror import Mirrors
 from blocks.git.send import send
 from blocks.git.signing import SigningKey

@@ -12,9 +12,9 @@ from pydantic import Field, field_validator, model_validator
 
 from blocks.errors import Conflict, Invalid, NotFound
 from blocks.git.access import Access
+from blocks.git.branches import branches
 from blocks.git.clone import Clone
 from blocks.git.committing import Committing, keep_key
-from blocks.git.group import branches
 from blocks.git.identity import Author
 from blocks.git.mirror import Mirrors
 from blocks.git.send import send
