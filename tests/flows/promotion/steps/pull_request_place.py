@@ -23,11 +23,14 @@ class PullRequestPlace:
     sandbox: Sandbox
     web: Web
     folder: Path
+    name: str = NAME
+    path: str = f"{NAME}.git"
+    provider: str = "github"
 
     @property
     def url(self) -> str:
         """The repository, for Git and for the code host."""
-        return f"{self.sandbox.url}/{NAME}.git"
+        return f"{self.sandbox.url}/{self.path}"
 
     @property
     def pulls(self) -> Any:
@@ -36,14 +39,14 @@ class PullRequestPlace:
 
     async def branch(self, name: str, files: dict[str, str | None], message: str) -> str:
         """Commit to a branch, which begins at main."""
-        known = await self.sandbox.world.git.refs(NAME)
+        known = await self.sandbox.world.git.refs(self.name)
         if f"refs/heads/{name}" not in known:
-            await self.pulls.merges.move(NAME, name, known["refs/heads/main"], "0" * 40)
-        return await self.sandbox.commit(NAME, files, message, name)
+            await self.pulls.merges.move(self.name, name, known["refs/heads/main"], "0" * 40)
+        return await self.sandbox.commit(self.name, files, message, name)
 
     async def run(self, kind: ModuleType, previous: dict[str, Any] | None = None, **config: Any) -> Any:
-        """Run one attempt of a step on the sandbox's GitHub."""
-        given = {"repoURL": self.url, "provider": "github"} | config
+        """Run one attempt of a step on the sandbox's code host."""
+        given = {"repoURL": self.url, "provider": self.provider} | config
         context = step_context(
             self.folder,
             credentials=self._credentials,

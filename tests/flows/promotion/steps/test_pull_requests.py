@@ -244,3 +244,34 @@ async def test_a_promotion_without_a_way_out(tmp_path):
     config = git_wait_for_pr.Config.model_validate({"repoURL": "https://github.com/a/b", "prNumber": 1})
     with pytest.raises(Invalid, match="no way"):
         await git_wait_for_pr.run(config, step_context(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("provider", "name", "path", "method"),
+    [
+        ("azure", "acme/shop/app", "acme/shop/_git/app", "rebaseMerge"),
+        ("bitbucket", "ACME/app", "scm/ACME/app.git", "merge_commit"),
+        ("gitea", "acme/app", "acme/app.git", "rebase-merge"),
+        ("github", "acme/app", "acme/app.git", "merge"),
+        ("gitlab", "acme/team/app", "acme/team/app.git", "merge"),
+    ],
+)
+async def test_on_every_host(tmp_path, provider, name, path, method):
+    """Opened, found again by a worker that knows nothing, merged, and seen to be merged."""
+    web = Web(allow_plain_http_credentials=True)
+    async with Sandbox(tmp_path / "sandbox", users={USER: TOKEN}) as sandbox:
+        place = PullRequestPlace(sandbox, web, tmp_path, name, path, provider)
+        await sandbox.create_repository(name, {"a": "1\n"})
+        await place.branch(SOURCE, {"a": "2\n"}, MESSAGE)
+        opened = await place.run(git_open_pr, labels=["promotion"], **WANTED)
+        again = await place.run(git_open_pr, labels=["promotion"], **WANTED)
+        assert again.outputs == opened.outputs
+        (pull,) = await place.pulls.select(name)
+        assert pull.labels == (() if provider == "bitbucket" else ("promotion",))
+        assert isinstance(await place.run(git_wait_for_pr, prNumber=pull.number), Waiting)
+        merged = await place.run(git_merge_pr, prNumber=pull.number, mergeMethod=method)
+        assert merged.outputs == {"commit": await place.pulls.merges.tip(name, "main")}
+        done = await place.run(git_wait_for_pr, prNumber=pull.number)
+        assert (done.outputs["commit"], done.outputs["pr"]["merged"]) == (merged.outputs["commit"], True)
+        assert (await place.run(git_open_pr, **WANTED)).outputs == opened.outputs
+    await web.aclose()
