@@ -36,7 +36,11 @@ async def _stages(ledger: Ledger, project: str, name: str, _stage: str, limit: i
     outlook = await read_outlook(ledger, project)
     known = {each.name: each for each in await ledger.definitions.list("Stage", project, limit)}
     found = [known[each] for each in outlook.pipeline.stages if each in known and name in ("", each)]
-    return [shapes.stage(outlook, each, await ledger.verifications.latest(project, each.name)) for each in found]
+    noted = await ledger.notes.of_stages(project)
+    return [
+        shapes.stage(outlook, each, await ledger.verifications.latest(project, each.name), noted.get(each.name))
+        for each in found
+    ]
 
 
 async def _freight(ledger: Ledger, project: str, name: str, _stage: str, limit: int) -> list[Json]:

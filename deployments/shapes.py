@@ -79,8 +79,10 @@ def _budget(state: BudgetState) -> Json:
     )
 
 
-def stage(outlook: Outlook, record: Definition, verification: VerificationRecord | None) -> Json:
-    """A Stage with what it runs, its last and current Promotion, holds and verification."""
+def stage(
+    outlook: Outlook, record: Definition, verification: VerificationRecord | None, metadata: Json | None = None
+) -> Json:
+    """A Stage with what it runs, its last and current Promotion, holds, verification and metadata."""
     name = record.name
     visits = outlook.currents.get(name, {})
     promotions = sorted(outlook.promotions.get(name, []), key=lambda each: each.name, reverse=True)
@@ -105,6 +107,7 @@ def stage(outlook: Outlook, record: Definition, verification: VerificationRecord
                     if hold.stage == name
                 }
                 or None,
+                "metadata": metadata,
             }
         ),
     )

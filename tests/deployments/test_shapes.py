@@ -192,7 +192,7 @@ def test_a_stage_shows_what_it_runs_and_what_runs_in_it():
     origin = {"kind": "Warehouse", "name": "app"}
     reference = {"name": FREIGHT.name, "alias": "happy-otter", "origin": origin, "images": [IMAGE]}
     checked = {"id": "v1", "actor": "user:ann", "phase": "Failed", "message": "bad", "startTime": TEXT}
-    assert shapes.stage(outlook, record, verification)["status"] == {
+    assert shapes.stage(outlook, record, verification, {"ticket": 7})["status"] == {
         "freightSummary": FREIGHT.name,
         "freightHistory": [{"id": COLLECTION, "items": {"Warehouse/app": reference}, "verificationHistory": [checked]}],
         "autoPromotionEnabled": False,
@@ -208,6 +208,7 @@ def test_a_stage_shows_what_it_runs_and_what_runs_in_it():
             "finishedAt": TEXT,
         },
         "autoPromotionHolds": {"Warehouse/app": {"freightName": FREIGHT.name, "actor": "user:ann"}},
+        "metadata": {"ticket": 7},
     }
 
 
