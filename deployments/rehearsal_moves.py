@@ -42,7 +42,7 @@ Json = dict[str, Any]
 
 OWNER = "rehearsal"
 LEASE = timedelta(days=36_500)
-MOST_ROUNDS = 30
+MOST_ROUNDS = 20
 """Rounds after which a pipeline that still moves never comes to rest."""
 
 
