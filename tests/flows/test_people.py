@@ -1,7 +1,8 @@
 """Steps that ask people: the run is suspended with a form, and only an answer that counts lets it go on."""
 
+import signal
 from contextlib import asynccontextmanager
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from prefect.client.orchestration import get_client
@@ -14,7 +15,9 @@ from deployments.answers import decide, give_input
 from deployments.requests import abort_promotion, ask_promotion
 from flows.approval import check_askable
 from flows.promotion.admission import Wish
+from flows.start import stage_deployment
 from flows.sweep import sweep
+from tests.servers.doomed_worker import Nursery, Order, alive, end
 from tests.servers.guestbook import until
 from tests.servers.plain import in_state, opened_plain, stage, state_of
 
@@ -122,7 +125,7 @@ async def test_two_approve_while_others_queue(machine, tmp_path):
     async with asking(tmp_path, approval(minApprovals=2)) as (pipeline, record):
         later = await pipeline.push("1.1.0")
         second = await ask_promotion(pipeline.here, Wish(pipeline.project, "prod", "user:ann", later.name))
-        await in_state(pipeline, second, "AwaitingConcurrencySlot", "Queued", "Waiting", "Scheduled", "Late")
+        await in_state(pipeline, second, "AwaitingStage")
         assert (await pipeline.here.ledger.promotions.get(record.project, second.name)).phase is Phase.PENDING
         for number, name in enumerate(["ann", " ANN "], 1):
             await asked(record, number)
@@ -177,6 +180,40 @@ async def test_silence_ends_it(machine, tmp_path):
         assert ended.phase is Phase.ERRORED
         assert ended.message == "step 'go' was not done within 2s; last: waits for approval: 0 of 1 approved"
         assert (await steps_of(pipeline, record))["clean"].status == "Succeeded"
+
+
+async def test_workers_die_while_it_waits(machine, tmp_path, monkeypatch):
+    """One while nobody works, one with the answer read and nothing saved: the answer counts, once."""
+    monkeypatch.setenv("DRAYAGE_WORK_POOL", f"people-{uuid4().hex[:8]}")
+    nursery = Nursery(tmp_path / "workers.log", {"DRAYAGE_LEASE_SECONDS": "2"})
+    async with nursery, opened_plain(tmp_path, stage("prod", steps=[approval(), CLEAN])) as pipeline:
+        freight = await pipeline.push("1.0.0")
+        queue, pool = stage_deployment(pipeline.project, "prod"), pipeline.here.settings.work_pool
+
+        async def worker(point=""):
+            return await nursery.bear(Order(pool, queue, point, str(tmp_path / f"note{point}".replace(":", "-"))))
+
+        first = await worker()
+        record = await ask_promotion(pipeline.here, Wish(pipeline.project, "prod", "user:ann", freight.name))
+        await asked(record, 1)
+        end(first, signal.SIGKILL)
+        await decide(pipeline.here, record.project, record.name, "approve", "ann", "")
+        second = await worker("after:go")
+
+        async def dead():
+            return not alive(second)
+
+        await until(dead, "the second death", 40)
+        await worker()
+
+        async def over():
+            await sweep()
+            return (await pipeline.here.ledger.promotions.get(record.project, record.name)).phase.terminal
+
+        await until(over, "the end", 60)
+        assert (await pipeline.ended(record)).phase is Phase.SUCCEEDED
+        trail = await pipeline.here.ledger.audit.list(record.project, type="PromotionApproved")
+        assert [each.actor for each in trail] == ["ann (unauthenticated)"]
 
 
 async def test_abort_while_it_waits(machine, tmp_path):

@@ -1,6 +1,9 @@
-"""Planning, applying and reading with a real program, over a state that is a file."""
+"""Planning, applying and reading over a state that is a file, with a stand-in where no real program is installed."""
 
 import os
+import shutil
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,8 +12,8 @@ from flows.promotion.attempt import attempt, check
 from flows.promotion.result import Skipped, Succeeded
 from flows.promotion.steps import STEPS
 from flows.promotion.terraform import hidden
-from tests.components import program
 from tests.flows.promotion.workspace import step_context
+from tests.servers import terraform_stand_in
 
 MAIN = """
 variable "text" {}
@@ -30,11 +33,18 @@ output "token" {
 """
 
 
+STAND_IN = Path(terraform_stand_in.__file__)
+
+
 @pytest.fixture
 def work(tmp_path, monkeypatch):
-    """A working directory with a configuration, and the program on the path."""
-    found = program("tofu")
-    monkeypatch.setenv("PATH", f"{found.parent}{os.pathsep}{os.environ['PATH']}")
+    """A working directory with a configuration; the program is the real one where it is installed."""
+    if not (shutil.which("terraform") or shutil.which("tofu")):
+        (tmp_path / "bin").mkdir()
+        program = tmp_path / "bin/tofu"
+        program.write_text(f"#!{sys.executable}\n{STAND_IN.read_text()}")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
     (tmp_path / "infra").mkdir()
     (tmp_path / "infra/main.tf").write_text(MAIN)
     return tmp_path
