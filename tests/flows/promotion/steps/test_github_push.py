@@ -215,7 +215,7 @@ async def test_without_a_token_there_is_nobody_to_sign_for(host):
 async def test_what_github_refuses_is_told_in_its_words(host):
     """A refusal that no other try would change ends the step, and the staging ref is gone."""
     await changed(host)
-    with pytest.raises(Terminal, match="refused to move branch .*Reference update failed"):
+    with pytest.raises(Terminal, match=r"refused to move branch .*Reference update failed"):
         await host.push(targetBranch="x..y")
     assert run("for-each-ref", "refs/kargo", cwd=host.bare) == ""
 
