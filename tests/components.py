@@ -1,7 +1,7 @@
 """Real servers and programs for the tests, in `.cache/components`: unpacked from Debian packages, or built by Go.
 
 `python -m tests.components` brings all of them; where there is no Debian, or no mirror answers, the tests that
-need one are skipped with the reason. In CI (`CI=true`) nothing is skipped: they fail instead.
+need one are skipped with the reason. In CI (`CI=true`) they fail instead, but for what is built where there is no Go.
 """
 
 import os
@@ -31,14 +31,14 @@ BUILT = {"helm": "helm.sh/helm/v3/cmd/helm@v3.18.6"}
 
 
 def program(name: str) -> Path:
-    """Return the path of a program; skips the calling test when it is absent, except in CI, where it fails."""
+    """Return the path of a program; without it the calling test is skipped, in CI it fails unless Go has to build it."""
     for found in (CACHE / "root" / "usr" / directory / name for directory in ("bin", "sbin")):
         if found.exists():
             return found
     if on_path := shutil.which(name):
         return Path(on_path)
     reason = f"{name} is neither in {CACHE.name} nor on the path: run 'python -m tests.components' on Debian"
-    if os.environ.get("CI") == "true":
+    if os.environ.get("CI") == "true" and name not in BUILT:
         pytest.fail(reason)
     pytest.skip(reason)
 
@@ -73,7 +73,7 @@ def _build(name: str, command: str) -> None:
     made.mkdir(parents=True, exist_ok=True)
     install = ["go", "install", "-trimpath", "-ldflags=-s -w", command]
     try:
-        subprocess.run(install, check=True, capture_output=True, timeout=1_200, env=os.environ | {"GOBIN": str(made)})
+        subprocess.run(install, check=True, capture_output=True, timeout=420, env=os.environ | {"GOBIN": str(made)})
     except (subprocess.SubprocessError, OSError) as error:
         detail = getattr(error, "stderr", b"") or b""
         print(f"components: {command} cannot be built: {error} {detail.decode(errors='replace')[-400:]}")
