@@ -119,7 +119,8 @@ class StepContext:
     an earlier worker, so that a step can attach to what it made; `started_at` is when the step first
     started, the same on every attempt, so that whatever it makes is the same too. `images`, `commits` and
     `charts` are the contents of the Freight collection, each with its `origin` (a Warehouse name) added.
-    `freight` is the name of what is promoted. `requested` lists the names of the Warehouses the Stage asks for, in
+    `freight` is the name of what is promoted, `now` when this attempt began.
+    `requested` lists the names of the Warehouses the Stage asks for, in
     order. `ask` is `blocks.web.Web.request`, the guarded and paced way to HTTP APIs. `people` is there for steps that
     ask people, `control` for those that change names, metadata or the audit trail. `registry` is
     `blocks.image_registry.ImageRegistry` and `chart_repositories` is `blocks.chart_repository.ChartRepositories`.
@@ -141,6 +142,7 @@ class StepContext:
     registry: Any = None
     chart_repositories: Any = None
     freight: str = ""
+    now: datetime | None = None
     previous: Outputs = field(default_factory=dict)
     trailers: dict[str, str] = field(default_factory=dict)
     images: list[dict[str, Any]] = field(default_factory=list)

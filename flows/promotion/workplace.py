@@ -94,6 +94,7 @@ class Surroundings:
             registry=self.registry,
             chart_repositories=self.chart_repositories,
             freight=self.record.freight,
+            now=now,
             previous=run.output,
             trailers=self.trailers,
             images=self.artifacts("images"),

@@ -5,7 +5,7 @@ one: the one whose name has the promotion's in it, else the only one.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import Field
@@ -53,7 +53,7 @@ class Config(GitHubConfig):
 async def run(config: Config, ctx: StepContext) -> Succeeded | Waiting | Failed:
     """Keep what is known, dispatch, look: one of these at each attempt, each saved before the next."""
     actions = await actions_of(config, ctx)
-    now, known = datetime.now(UTC), ctx.previous
+    now, known = ctx.now or ctx.started_at, ctx.previous
     runs = await actions.dispatched(config.workflow_file)
     if "newestRun" not in known:
         newest = max((each.id for each in runs), default=0)
