@@ -31,7 +31,7 @@ BUILT = {"helm": "helm.sh/helm/v3/cmd/helm@v3.18.6"}
 
 
 def program(name: str) -> Path:
-    """Return the path of a program; without it the calling test is skipped, in CI it fails unless Go has to build it."""
+    """Return the path of a program; without it the test is skipped, and in CI it fails unless Go has to build it."""
     for found in (CACHE / "root" / "usr" / directory / name for directory in ("bin", "sbin")):
         if found.exists():
             return found

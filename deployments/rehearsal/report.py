@@ -115,8 +115,8 @@ def cut(text: str) -> str:
 
 
 def _case(suite: ElementTree.Element, report: ScenarioReport, name: str, seconds: float) -> ElementTree.Element:
-    place = {"classname": _clean(report.name), "name": _clean(name)}
-    return ElementTree.SubElement(suite, "testcase", **place, time=f"{seconds:.3f}")
+    place = {"classname": _clean(report.name), "name": _clean(name), "time": f"{seconds:.3f}"}
+    return ElementTree.SubElement(suite, "testcase", place)
 
 
 def _clean(text: str) -> str:
