@@ -1,7 +1,8 @@
 """Real servers and programs for the tests, in `.cache/components`: unpacked from Debian packages, or built by Go.
 
 `python -m tests.components` brings all of them; where there is no Debian, or no mirror answers, the tests that
-need one are skipped with the reason. In CI (`CI=true`) they fail instead, but for what is built where there is no Go.
+need one are skipped with the reason, and fail in CI (`CI=true`). What Go builds takes minutes, so it is built only by
+`python -m tests.components build`; without it the tests that need it are skipped.
 """
 
 import os
@@ -43,9 +44,9 @@ def program(name: str) -> Path:
     pytest.skip(reason)
 
 
-def bring() -> None:
-    """Fetch what is missing. Prints one line; raises nothing where packages cannot be had."""
-    for name, command in BUILT.items():
+def bring(build: bool = False) -> None:
+    """Fetch what is missing, and `build` what takes minutes. Prints lines; raises nothing where it cannot be had."""
+    for name, command in BUILT.items() if build else ():
         if not _present(name):
             _build(name, command)
     wanted = {package for name, package in PACKAGES.items() if not _present(name)}
@@ -122,5 +123,5 @@ def _mirror() -> str:
 
 
 if __name__ == "__main__":
-    bring()
+    bring(build="build" in sys.argv[1:])
     sys.exit(0)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,8 @@ async def test_a_worker_killed_while_it_fetches(server, mirrors, first):
         await asyncio.sleep(pause)
         children = subprocess.run(["pgrep", "-P", str(worker.pid)], capture_output=True, text=True).stdout.split()
         for group in map(int, children):
-            os.killpg(group, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
         worker.kill()
         worker.wait()
     assert await subjects(mirrors, url) == ["large", "c2", "c1", "c0"]

@@ -44,7 +44,7 @@ from tests.servers.terminal import done, drayage
         pytest.param("promote --stage a --freight f", "Missing option '--project'", id="promote-nowhere"),
         pytest.param("approve -p x --freight f", "exactly one of --stage and --promotion", id="approve-for-nobody"),
         pytest.param("approve -p x --stage s", "exactly one of --freight and --freight-alias", id="approve-nothing"),
-        pytest.param("approve -p x --stage s --freight f --reject", "goes with --promotion", id="reject-freight"),
+        pytest.param("approve -p x --stage s --freight f --reject", "go with --promotion only", id="reject-freight"),
         pytest.param("approve -p x --promotion n --freight f", "go with --stage only", id="approve-both"),
         pytest.param("verify stage", "Missing argument", id="verify-nothing"),
         pytest.param("abort promotion x", "Missing option '--project'", id="abort-nowhere"),
@@ -164,7 +164,7 @@ async def test_people_promote_approve_verify_and_abort(guestbook: Guestbook):
     assert rejected.out == f"promotion/{waiting.name} rejected\n"
     assert (await guestbook.ended(waiting)).phase is Phase.ABORTED
     again = await drayage("approve", *p, "--promotion", waiting.name)
-    assert again.code == 1 and "does not wait for approval" in again.err
+    assert again.code == 1 and "does not wait for people" in again.err
 
     approved = await done("approve", *p, "--stage", "prod", "--freight", freight.alias)
     assert approved.out == f"freight {freight.alias} approved for stage/prod\n"

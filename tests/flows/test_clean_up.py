@@ -37,7 +37,7 @@ async def aborted_in_the_middle(tmp_path: Path, abort):
                 events = await guestbook.here.ledger.audit.list(record.project)
                 return any(each.type == "PromotionCleanedUp" for each in events)
 
-            await until(cleaned, "the clean-up", 40)
+            await until(cleaned, "the clean-up", 90)  # the sweep comes every minute
             now = await guestbook.here.ledger.promotions.get(record.project, record.name)
             steps = await guestbook.here.ledger.promotions.steps(record.project, record.name)
             return server.seen, now.phase, {each.alias: each.status for each in steps}

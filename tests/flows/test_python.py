@@ -122,7 +122,7 @@ async def test_what_cannot_be_says_so_in_a_sentence(machine, tmp_path):
         assert answers == [
             [
                 "Failed",
-                "Stage 'prod' needs approval, and only a run of its deployment can wait for it: "
+                "Stage 'prod' needs approval, and only a run of its deployment can wait for them: "
                 f"use 'drayage promote -p {project} --stage prod'",
             ],
             [

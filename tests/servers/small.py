@@ -166,7 +166,7 @@ class Small:
         now = datetime.now(UTC)
         name = hashlib.sha1(f"{self.project}/{tag}/{origin}".encode()).hexdigest()
         content = {"images": [{"repoURL": "127.0.0.1:1/nowhere", "tag": tag, "digest": f"sha256:{name}"}]}
-        wanted = FreightRecord(self.project, name, f"tag-{tag.replace('.', '-')}", origin, content, now, now)
+        wanted = FreightRecord(self.project, name, f"{origin}-{tag.replace('.', '-')}", origin, content, now, now)
         return (await self.here.ledger.freight.record(wanted, [], now))[0]
 
     async def promote(self, name: str, freight: FreightRecord) -> PromotionRecord:

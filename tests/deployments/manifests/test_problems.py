@@ -269,9 +269,9 @@ spec:
             id="targets",
         ),
         pytest.param(
-            _steps("      - uses: helm-template\n      - uses: yaml-updaet\n      - task: {name: nope}\n"),
+            _steps("      - uses: jira\n      - uses: yaml-updaet\n      - task: {name: nope}\n"),
             [
-                "22: spec.promotionTemplate.spec.steps[0].uses: step kind 'helm-template' is not available yet, "
+                "22: spec.promotionTemplate.spec.steps[0].uses: step kind 'jira' is not available yet, "
                 "expected one of STEPS, use one of these",
                 "23: spec.promotionTemplate.spec.steps[1].uses: step kind 'yaml-updaet' is unknown, "
                 "expected one of STEPS, did you mean 'yaml-update'?",
