@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from blocks.errors import DrayageError, Invalid, Unavailable
 from flows.plugin.apart import Apart
 
-IMPORT_SECONDS = 30.0
+IMPORT_SECONDS = 60.0
 """Within these the import of a package has to end."""
 
 K = TypeVar("K")
