@@ -25,6 +25,7 @@ from deployments.fail import fail
 from deployments.refreshes import ask_refresh, wait_for_refresh
 from deployments.sandbox.images import push_image
 from flows.freight.describe import versions
+from flows.warehouse.conditions import condition, healthy
 from flows.world import World, opened_world
 
 PROJECT = "guestbook"
@@ -135,8 +136,8 @@ async def _push_image(facts: Facts, tag: str) -> None:
 async def _refresh(here: World) -> None:
     token = await ask_refresh(here, PROJECT, IMAGE)
     status = await wait_for_refresh(here, PROJECT, IMAGE, token, PATIENCE)
-    if message := next((each["message"] for each in status.conditions if each["status"] != "True"), ""):
-        raise Refused(f"the Warehouse is not healthy: {message}")
+    if not healthy(status):
+        raise Refused(f"the Warehouse is not healthy: {condition(status, 'Healthy').get('message', '')}")
 
 
 async def _walk(here: World, freight: FreightRecord, stages: list[str]) -> None:
