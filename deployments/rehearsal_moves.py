@@ -27,7 +27,7 @@ from flows.freight.identity import collection_id
 from flows.health import wait_until_healthy
 from flows.look_at import sources_of
 from flows.measure_stage import measure_stage
-from flows.promotion.admission import Declined, Wish, admit, check_entry
+from flows.promotion.admission import Declined, Wish, admit, refused_entry
 from flows.promotion.attempt import attempt
 from flows.promotion.engine import Away, Outcome, run_steps
 from flows.promotion.result import HEALTH_CHECKS
@@ -194,9 +194,7 @@ class Mover:
     async def _gate(self, record: PromotionRecord) -> str:
         """Why the Freight may not enter any more; empty when it may."""
         outlook = await read_outlook(self.stand.here.ledger, self.project, also=[record.freight])
-        freight, stage = outlook.freight[record.freight], outlook.pipeline.stage(record.stage)
-        sentence = check_entry(outlook, stage, freight, self.stand.clock.now())
-        return f"{freight.alias} may no longer enter: {sentence}" if sentence else ""
+        return refused_entry(outlook, record, self.stand.clock.now())
 
     async def _not_yet(self, record: PromotionRecord) -> str:
         """What a Promotion waits for before it starts: people. Empty when it waits for nobody."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from blocks.ledger.promotion_claims import Busy, Started
 from blocks.ledger.records import Phase, PromotionRecord
 from flows.current_run import CurrentRun, come_back
-from flows.promotion.admission import check_entry
+from flows.promotion.admission import refused_entry
 from flows.stage.outlook import read_outlook
 from flows.world import World
 
@@ -39,9 +39,8 @@ async def _ask_for_turn(here: World, record: PromotionRecord, run: CurrentRun) -
     """Take the Stage once, or say who has it."""
     now = datetime.now(UTC)
     outlook = await read_outlook(here.ledger, record.project, also=[record.freight])
-    freight, stage = outlook.freight[record.freight], outlook.pipeline.stage(record.stage)
-    if sentence := check_entry(outlook, stage, freight, now):
-        return await _give_up(here, record, run, f"{freight.alias} may no longer enter: {sentence}")
+    if sentence := refused_entry(outlook, record, now):
+        return await _give_up(here, record, run, sentence)
     if record.phase is Phase.PENDING and (sentence := await _occupied(here, record)):
         return NotYet(sentence)
     lease = now + timedelta(seconds=here.settings.lease_seconds)

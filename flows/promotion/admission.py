@@ -81,6 +81,13 @@ def check_entry(outlook: Outlook, stage: StageDefinition, freight: FreightRecord
     return verdict.sentence if isinstance(verdict, Unavailable) else ""
 
 
+def refused_entry(outlook: Outlook, record: PromotionRecord, now: datetime) -> str:
+    """Say why a Promotion's Freight may no longer enter its Stage, empty when it may; `outlook` knows that Freight."""
+    freight, stage = outlook.freight[record.freight], outlook.pipeline.stage(record.stage)
+    sentence = check_entry(outlook, stage, freight, now)
+    return f"{freight.alias} may no longer enter: {sentence}" if sentence else ""
+
+
 async def _freight(
     ledger: Ledger, outlook: Outlook, stage: StageDefinition, wish: Wish, now: datetime
 ) -> FreightRecord:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from blocks.errors import Invalid
@@ -45,6 +46,17 @@ def _is_json(text: str) -> bool:
 def number_text(value: float) -> str:
     """Write a number; one without fraction has no point and no exponent."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else repr(value)
+
+
+def scalar_text(key: str, value: Any, quoted: Callable[[str], str]) -> str:
+    """Write a scalar as JSON, TOML and HCL all do but for text, which `quoted` writes. Raises Invalid for no scalar."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return number_text(value)
+    if isinstance(value, str):
+        return quoted(value)
+    raise Invalid(f"the value for key {key!r} is neither text, number nor boolean")
 
 
 def updated_message(path: str, updates: list[tuple[str, str]]) -> dict[str, Any]:

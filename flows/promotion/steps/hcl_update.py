@@ -8,7 +8,7 @@ from blocks.errors import Invalid
 from flows.model import Model
 from flows.promotion.files import read_text, write_whole
 from flows.promotion.hcl_text import quoted, with_value
-from flows.promotion.keys import number_text, split_key, updated_message
+from flows.promotion.keys import scalar_text, split_key, updated_message
 from flows.promotion.result import StepContext, Succeeded
 
 OUTWARD = False
@@ -34,7 +34,7 @@ class Config(Model):
 def run(config: Config, ctx: StepContext) -> Succeeded:
     """Change the scalars, all or none."""
     text = read_text(ctx, config.path)
-    shown = [(update.key, _scalar(update)) for update in config.updates]
+    shown = [(update.key, scalar_text(update.key, update.value, quoted)) for update in config.updates]
     try:
         for key, value in shown:
             text = with_value(text, split_key(key), value)
@@ -42,13 +42,3 @@ def run(config: Config, ctx: StepContext) -> Succeeded:
         raise Invalid(f"file {config.path!r} cannot be updated: {error}") from None
     write_whole(ctx.path(config.path), text.encode())
     return Succeeded(updated_message(config.path, shown))
-
-
-def _scalar(update: Update) -> str:
-    if isinstance(update.value, bool):
-        return "true" if update.value else "false"
-    if isinstance(update.value, int | float):
-        return number_text(update.value)
-    if isinstance(update.value, str):
-        return quoted(update.value)
-    raise Invalid(f"the value for key {update.key!r} is neither text, number nor boolean")

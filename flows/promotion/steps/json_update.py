@@ -10,7 +10,7 @@ from blocks.errors import Invalid
 from flows.model import Model
 from flows.promotion.files import read_text, write_whole
 from flows.promotion.json_text import with_value
-from flows.promotion.keys import number_text, split_key, updated_message
+from flows.promotion.keys import scalar_text, split_key, updated_message
 from flows.promotion.result import StepContext, Succeeded
 
 OUTWARD = False
@@ -38,7 +38,7 @@ class Config(Model):
 def run(config: Config, ctx: StepContext) -> Succeeded:
     """Set the values, all or none."""
     text = read_text(ctx, config.path)
-    shown = [(update.key, _scalar(update)) for update in config.updates]
+    shown = [(update.key, scalar_text(update.key, update.value, _quoted)) for update in config.updates]
     try:
         for key, value in shown:
             text = with_value(
@@ -58,9 +58,5 @@ def _path(key: str) -> str:
     return key.replace("\\*", "*").replace("\\?", "?").replace("\\#", "#").replace("\\|", "|").replace("\\@", "@")
 
 
-def _scalar(update: Update) -> str:
-    if isinstance(update.value, bool | str):
-        return json.dumps(update.value, ensure_ascii=False)
-    if isinstance(update.value, int | float):
-        return number_text(update.value)
-    raise Invalid(f"the value for key {update.key!r} is neither text, number nor boolean")
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

@@ -11,7 +11,7 @@ from tomlkit.exceptions import TOMLKitError
 from blocks.errors import Invalid
 from flows.model import Model
 from flows.promotion.files import read_text, write_whole
-from flows.promotion.keys import number_text, split_key, updated_message
+from flows.promotion.keys import scalar_text, split_key, updated_message
 from flows.promotion.result import StepContext, Succeeded
 
 OUTWARD = False
@@ -39,7 +39,7 @@ def run(config: Config, ctx: StepContext) -> Succeeded:
         raise Invalid(f"file {config.path!r} is not valid TOML: {error}") from None
     shown = []
     for update in config.updates:
-        written = _scalar(update)
+        written = scalar_text(update.key, update.value, _quoted)
         _set(document, update.key, written, config.path)
         shown.append((update.key, written))
     write_whole(ctx.path(config.path), tomlkit.dumps(document).encode())
@@ -64,14 +64,7 @@ def _child(holder: Any, part: str) -> Any:
     return None
 
 
-def _scalar(update: Update) -> str:
-    """Write a value as TOML; text in single quotes unless they cannot hold it."""
-    value = update.value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return number_text(value)
-    if isinstance(value, str):
-        literal = "'" not in value and value.isprintable()
-        return f"'{value}'" if literal else json.dumps(value, ensure_ascii=False)
-    raise Invalid(f"the value for key {update.key!r} is neither text, number nor boolean")
+def _quoted(text: str) -> str:
+    """Write text in single quotes unless they cannot hold it."""
+    literal = "'" not in text and text.isprintable()
+    return f"'{text}'" if literal else json.dumps(text, ensure_ascii=False)
