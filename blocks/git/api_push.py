@@ -11,7 +11,7 @@ from blocks.errors import BadAnswer, Conflict, DrayageError, Refused, Terminal, 
 from blocks.git.access import Access
 from blocks.git.bare import has_commit
 from blocks.git.command import git
-from blocks.git.commits import Made, read, read_all
+from blocks.git.commits import Made, is_ancestor, read, read_all
 from blocks.git.group import LONGEST_PAUSE, Pauses, Pushed
 from blocks.git.identity import PROMOTION, with_trailers
 from blocks.git.mirror import Mirrors
@@ -123,15 +123,23 @@ class ApiPusher:
     async def _to_make(self, base: Sequence[str], head: str) -> list[Made]:
         """List what the branch lacks, parents first. Raises Refused over the limit."""
         limit = self.mirrors.committing.api_commits
-        without = [f"^{commit}" for commit in base if await has_commit(self.tree.repository, commit)]
+        there = [commit for commit in base if await has_commit(self.tree.repository, commit)]
         options = ("--topo-order", "--reverse", f"--max-count={limit + 1}")
-        ids = (await git("rev-list", *options, head, *without, "--", cwd=self.tree.repository)).split()
+        ids = (
+            await git("rev-list", *options, head, *(f"^{commit}" for commit in there), "--", cwd=self.tree.repository)
+        ).split()
+        while ids and await self._in_any(ids[0], there):  # `rev-list` goes by dates, and clocks can be wrong
+            del ids[0]
         if len(ids) > limit:
             raise Refused(
                 f"more than {limit} commits would have to be made through GitHub's API: promote with fewer, use "
                 "git-push, or raise DRAYAGE_GITHUB_PUSH_MAX_REVISIONS"
             )
         return list((await read_all(self.tree.repository, ids)).values())
+
+    async def _in_any(self, commit: str, tips: Sequence[str]) -> bool:
+        """Whether a commit leads to one of `tips`."""
+        return any([await is_ancestor(self.tree.repository, commit, tip) for tip in tips])
 
     async def _stage(self, head: str, lock: int) -> None:
         """Bring all objects to GitHub without a branch that people see."""

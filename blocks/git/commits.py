@@ -76,7 +76,7 @@ async def missing(repository: Path, base: str, tips: Iterable[str]) -> dict[str,
     below = {row[0]: row[1] if len(row) > 1 else "" for row in map(str.split, printed.splitlines())}
     if len(tips) > 1 and len(below) == limit:  # one tip may have crowded out others: each by itself then
         return {tip: (await missing(repository, base, [tip]))[tip] for tip in tips}
-    chains = {tip: _chain(tip, below) for tip in tips}
+    chains = await _beyond(repository, base, {tip: _chain(tip, below) for tip in tips})
     made = await read_all(repository, sorted({each for chain in chains.values() for each in chain}))
     return {tip: [made[each] for each in chain] for tip, chain in chains.items()}
 
@@ -87,6 +87,21 @@ def _chain(tip: str, below: Mapping[str, str]) -> list[str]:
         found.append(tip)
         tip = below[tip]
     return found[::-1]
+
+
+async def _beyond(repository: Path, base: str, chains: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Drop from the old ends what leads to `base`: `rev-list` goes by dates, and clocks can be wrong."""
+    while within := await _leading_to(repository, base, {chain[0] for chain in chains.values() if chain}):
+        chains = {tip: chain[1:] if chain and chain[0] in within else chain for tip, chain in chains.items()}
+    return chains
+
+
+async def _leading_to(repository: Path, tip: str, commits: set[str]) -> set[str]:
+    """Return those of the commits that lead to `tip`: all in one question, and only what it leaves open one by one."""
+    if not commits:
+        return commits
+    apart = (await git("merge-base", "--independent", tip, *sorted(commits), cwd=repository)).split()
+    return {each for each in commits.difference(apart) if await is_ancestor(repository, each, tip)}
 
 
 def refuse_many(commits: Sequence[Made]) -> None:
@@ -123,5 +138,6 @@ async def tree_of(repository: Path, commit: str) -> str:
 
 
 async def is_ancestor(repository: Path, commit: str, tip: str) -> bool:
-    """Whether a commit is `tip` or leads to it."""
-    return not await git("rev-list", "--max-count=1", commit, f"^{tip}", "--", cwd=repository)
+    """Whether a commit is `tip` or leads to it, whatever their dates say."""
+    apart = (await git("merge-base", "--independent", tip, commit, cwd=repository)).split()
+    return commit == tip or commit not in apart

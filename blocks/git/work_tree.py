@@ -9,6 +9,7 @@ from pathlib import Path
 
 from blocks.errors import Invalid, Terminal
 from blocks.git.command import LOCAL_TIMEOUT, git
+from blocks.git.commits import is_ancestor
 from blocks.git.committing import read_key
 from blocks.git.identity import PROMOTION, Author, with_trailers
 from blocks.git.layout import named_by, points_at
@@ -141,7 +142,7 @@ class WorkTree:
 
     async def contains(self, tip: str, commit: str) -> bool:
         """Whether a commit is `tip` or one of its ancestors."""
-        return not await git("rev-list", "--max-count=1", commit, f"^{tip}", "--", cwd=self.path)
+        return await is_ancestor(self.path, commit, tip)
 
     async def move_to(self, commit: str) -> None:
         """Put checkout and branch to a commit, keeping changes that do not touch what moves.
