@@ -45,14 +45,16 @@ class Web:
         insecure: bool = False,
         accept_errors: tuple[int, ...] = (),
         once: bool = False,
+        limits: Limits | None = None,
         **options: Any,
     ) -> httpx.Response:
         """Ask and return a read response with a 2xx status, or one of `accept_errors`.
 
         `account` names the credentials the headers carry, whose limits these requests count against; `insecure`
-        skips TLS verification; `once` keeps from asking again what must not be done twice; options are httpx's
-        `params`, `json`, `content`. Raises the leaves of `blocks.errors`.
+        skips TLS verification; `once` keeps from asking again what must not be done twice; `limits` are others than
+        usual; options are httpx's `params`, `json`, `content`, `data`. Raises the leaves of `blocks.errors`.
         """
+        bounds = limits or self._limits
         self._check(method, url, headers or {})
         http = await self._client(url, insecure)
         return await http_client.request(
@@ -60,7 +62,7 @@ class Web:
             method,
             url,
             headers=headers,
-            limits=replace(self._limits, attempts=1) if once else self._limits,
+            limits=replace(bounds, attempts=1) if once else bounds,
             accept_errors=accept_errors,
             budget=self._budgets.of(httpx.URL(url).netloc.decode(), account),
             **options,
