@@ -138,7 +138,8 @@ class PromotionRecord:
     the promotion starts. `owner` names the run that works on it and `lease_until` when that claim lapses.
     `intent` is `hold`, `resume` or empty (Kargo: auto-promotion holds). `retries` counts how often people had it go on
     after a failure. `waiting_for` tells what a Running one waits for while no run works on it: `message`, `until` and
-    `wake_when`.
+    `wake_when`. One with `targets` is a request (Kargo: PromotionRequest): it has one Promotion made for each target,
+    which names it as its `request`; a target has `name`, `params` and `labels`.
     """
 
     project: str
@@ -163,6 +164,14 @@ class PromotionRecord:
     finished_at: datetime | None = None
     retries: int = 0
     waiting_for: Json = field(default_factory=dict)
+    request: str = ""
+    target: str = ""
+    targets: list[Json] | None = None
+
+    @property
+    def kind(self) -> str:
+        """What Kargo calls it: a Promotion, or with targets a PromotionRequest."""
+        return "Promotion" if self.targets is None else "PromotionRequest"
 
 
 class StepStatus(StrEnum):

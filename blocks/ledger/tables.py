@@ -188,7 +188,11 @@ promotions = sa.Table(
     _time("finished_at", nullable=True),
     sa.Column("retries", sa.Integer, nullable=False),
     _json("waiting_for"),
-    _only("uq_promotions_running", "project", "stage", where="phase = 'Running'"),
+    # Of a Promotion for one target: the request it is a part of. Of a request: its targets as they were then.
+    _name("request"),
+    _name("target"),
+    sa.Column("targets", sa.JSON(none_as_null=True), nullable=True),
+    _only("uq_promotions_running", "project", "stage", "target", where="phase = 'Running'"),
     _only("uq_promotions_flow_run_id", "flow_run_id", where="flow_run_id IS NOT NULL"),
     sa.Index("ix_promotions_newest", "project", "created_at", "name"),
     sa.Index("ix_promotions_newest_of_stage", "project", "stage", "created_at", "name"),
@@ -197,8 +201,9 @@ promotions = sa.Table(
         "project",
         "stage",
         "freight",
-        where=f"actor = '{CONTROLLER}' AND phase IN ('Pending', 'Running')",
+        where=f"actor = '{CONTROLLER}' AND phase IN ('Pending', 'Running') AND target = ''",
     ),
+    _only("uq_promotions_target", "project", "request", "target", where="target <> ''"),
     sa.Index("ix_promotions_newest_of_freight", "project", "freight", "stage", "created_at", "name"),
     sa.Index(
         "ix_promotions_open",
