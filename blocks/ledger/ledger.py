@@ -7,6 +7,7 @@ from blocks.ledger.budgets import BudgetStates
 from blocks.ledger.cache import Cache
 from blocks.ledger.database import Database
 from blocks.ledger.definitions import Definitions
+from blocks.ledger.freezes import Freezes
 from blocks.ledger.freight import FreightShelf
 from blocks.ledger.leases import Leases
 from blocks.ledger.migrate import migrate
@@ -14,6 +15,7 @@ from blocks.ledger.notes import Notes
 from blocks.ledger.promotions import Promotions
 from blocks.ledger.registry_index import RegistryIndex
 from blocks.ledger.retention import Retention
+from blocks.ledger.rollbacks import Rollbacks
 from blocks.ledger.stages import Stages
 from blocks.ledger.verifications import Verifications
 from blocks.ledger.warehouses import Warehouses
@@ -32,6 +34,7 @@ class Ledger:
         self.warehouses = Warehouses(database)
         self.freight = FreightShelf(database)
         self.stages = Stages(database)
+        self.freezes = Freezes(database)
         self.promotions = Promotions(database)
         self.verifications = Verifications(database)
         self.notes = Notes(database)
@@ -41,6 +44,7 @@ class Ledger:
         self.index = RegistryIndex(database)
         self.leases = Leases(database)
         self.retention = Retention(database)
+        self.rollbacks = Rollbacks(database)
 
     @classmethod
     async def open(cls, url: str) -> Self:

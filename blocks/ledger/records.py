@@ -114,6 +114,25 @@ class Hold:
     created_at: datetime
 
 
+EVERYWHERE = ""
+"""What stands for the name of a project where all are meant."""
+
+
+@dataclass(frozen=True)
+class Freeze:
+    """Nothing is promoted in a project, or in all of them, until somebody ends that or its time is over."""
+
+    project: str
+    reason: str
+    actor: str
+    since: datetime
+    until: datetime | None = None
+
+    def holds(self, now: datetime) -> bool:
+        """Whether its time is not over."""
+        return self.until is None or now < self.until
+
+
 class Phase(StrEnum):
     """The phases of a Promotion, as Kargo's."""
 
@@ -139,7 +158,8 @@ class PromotionRecord:
     `intent` is `hold`, `resume` or empty (Kargo: auto-promotion holds). `retries` counts how often people had it go on
     after a failure. `waiting_for` tells what a Running one waits for while no run works on it: `message`, `until` and
     `wake_when`. One with `targets` is a request (Kargo: PromotionRequest): it has one Promotion made for each target,
-    which names it as its `request`; a target has `name`, `params` and `labels`.
+    which names it as its `request`; a target has `name`, `params` and `labels`. `rollback` is empty unless it goes back:
+    then it names what it takes back, a Promotion or a failed verification.
     """
 
     project: str
@@ -167,6 +187,7 @@ class PromotionRecord:
     request: str = ""
     target: str = ""
     targets: list[Json] | None = None
+    break_glass: bool = False
 
     @property
     def kind(self) -> str:

@@ -192,6 +192,22 @@ promotions = sa.Table(
     _name("request"),
     _name("target"),
     sa.Column("targets", sa.JSON(none_as_null=True), nullable=True),
+    # What a rollback takes back: a Promotion or a verification; empty for all others.
+    _name("rollback"),
+    _only(
+        "uq_promotions_rollback",
+        "project",
+        "stage",
+        "rollback",
+        where=f"rollback <> '' AND actor = '{CONTROLLER}' AND target = ''",
+    ),
+    sa.Index(
+        "ix_promotions_failed",
+        "finished_at",
+        postgresql_where=sa.text("phase IN ('Failed', 'Errored')"),
+        sqlite_where=sa.text("phase IN ('Failed', 'Errored')"),
+    ),
+    _flag("break_glass"),
     _only("uq_promotions_running", "project", "stage", "target", where="phase = 'Running'"),
     _only("uq_promotions_flow_run_id", "flow_run_id", where="flow_run_id IS NOT NULL"),
     sa.Index("ix_promotions_newest", "project", "created_at", "name"),
@@ -230,6 +246,17 @@ step_runs = sa.Table(
     _words("message"),
     _json("output"),
     _flag("continue_on_error"),
+)
+
+freezes = sa.Table(
+    "freezes",
+    metadata,
+    # Empty for the freeze of all projects.
+    _key("project"),
+    _words("reason"),
+    _name("actor"),
+    _time("since"),
+    _time("until", nullable=True),
 )
 
 stage_metadata = sa.Table(
@@ -272,6 +299,12 @@ verifications = sa.Table(
     _only("uq_verifications_open", "project", "stage", where="phase IN ('Pending', 'Running')"),
     sa.Index("ix_verifications_newest_of_stage", "project", "stage", "started_at", "id"),
     sa.Index("ix_verifications_project_promotion", "project", "promotion"),
+    sa.Index(
+        "ix_verifications_failed",
+        "finished_at",
+        postgresql_where=sa.text("phase IN ('Failed', 'Error')"),
+        sqlite_where=sa.text("phase IN ('Failed', 'Error')"),
+    ),
 )
 
 audit = sa.Table(
