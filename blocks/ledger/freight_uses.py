@@ -46,6 +46,7 @@ async def _promoted(connection: AsyncConnection, project: str, _: Sequence[str])
     """Few promotions are open at a time, and what they carry is within JSON: all of the project are read."""
     columns = (promotions.c.name, promotions.c.stage, promotions.c.phase, promotions.c.freight, promotions.c.collection)
     query = sa.select(*columns).where(promotions.c.project == project, promotions.c.phase.in_(OPEN))
+    query = query.where(promotions.c.target == "")
     return [
         (name, f"Promotion {row.name!r} to Stage {row.stage!r} is {row.phase}")
         for row in await connection.execute(query)

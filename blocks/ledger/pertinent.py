@@ -11,7 +11,10 @@ from blocks.ledger.tables import definitions, promotions, visits
 
 
 def pertinent(project: str, freights: Sequence[str]) -> sa.CompoundSelect[Any]:
-    """Select the names of all open promotions, each Stage's last, what brought Freight in, what stops Freight."""
+    """Select the names of all open promotions, each Stage's last, what brought Freight in, what stops Freight.
+
+    Those of single targets are left out: their Stage knows the request.
+    """
     return sa.union(_open_ones(project), _last_ones(project), _bringing(project), _stopping(project, freights))
 
 
@@ -21,7 +24,8 @@ def newest() -> tuple[sa.ColumnElement[Any], ...]:
 
 
 def _open_ones(project: str) -> sa.Select[Any]:
-    return sa.select(promotions.c.name).where(promotions.c.project == project, promotions.c.phase.in_(OPEN))
+    of_stages = sa.select(promotions.c.name).where(promotions.c.project == project, promotions.c.target == "")
+    return of_stages.where(promotions.c.phase.in_(OPEN))
 
 
 def _last_ones(project: str) -> sa.Select[Any]:
@@ -29,6 +33,7 @@ def _last_ones(project: str) -> sa.Select[Any]:
     ended = sa.select(promotions.c.name).where(
         promotions.c.project == definitions.c.project,
         promotions.c.stage == definitions.c.name,
+        promotions.c.target == "",
         promotions.c.phase.not_in(OPEN),
     )
     last = ended.order_by(*newest()).limit(1).correlate(definitions).scalar_subquery()
@@ -43,7 +48,7 @@ def _stopping(project: str, freights: Sequence[str]) -> sa.Select[Any]:
     rank = sa.func.row_number().over(partition_by=(promotions.c.freight, promotions.c.stage), order_by=newest())
     ranked = (
         sa.select(promotions.c.name, promotions.c.phase, rank.label("rank"))
-        .where(promotions.c.project == project, promotions.c.freight.in_(freights))
+        .where(promotions.c.project == project, promotions.c.freight.in_(freights), promotions.c.target == "")
         .subquery()
     )
     return sa.select(ranked.c.name).where(ranked.c.rank == 1, ranked.c.phase != Phase.SUCCEEDED)

@@ -126,6 +126,7 @@ async def _running(connection: AsyncConnection, record: PromotionRecord) -> str 
     running = sa.select(promotions.c.name).where(
         promotions.c.project == record.project,
         promotions.c.stage == record.stage,
+        promotions.c.target == record.target,
         promotions.c.phase == Phase.RUNNING,
     )
     found: str | None = (await connection.execute(running)).scalar()

@@ -11,7 +11,7 @@ from blocks.errors import Invalid
 from blocks.ledger import rows
 from blocks.ledger.holds import apply_intent
 from blocks.ledger.part import Part
-from blocks.ledger.promotion_rows import fenced, locked, named, write_promotion_event
+from blocks.ledger.promotion_rows import OPEN, all_promotions, fenced, locked, named, of_targets, write_promotion_event
 from blocks.ledger.records import Json, Phase, PromotionRecord, StepStatus
 from blocks.ledger.tables import promotions, step_runs
 from blocks.ledger.visits import enter
@@ -23,8 +23,8 @@ _END = ("phase", "owner", "lease_until", "message", "finished_at", "health_check
 
 
 def wants_clean_up(record: PromotionRecord) -> bool:
-    """Whether a promotion has steps that run after an abort."""
-    return any(step.get("onAbort") for step in record.steps)
+    """Whether a promotion has steps that run after an abort; those of a request run for its targets only."""
+    return record.targets is None and any(step.get("onAbort") for step in record.steps)
 
 
 class PromotionEnds(Part):
@@ -65,7 +65,7 @@ class PromotionEnds(Part):
                 waiting_for={},
             )
             await _end(connection, ended, record.actor, message)
-            if phase is Phase.SUCCEEDED:
+            if phase is Phase.SUCCEEDED and not record.target:
                 await enter(connection, project, record.stage, record.collection, name, now)
                 await apply_intent(connection, record, now)
             return ended
@@ -77,19 +77,32 @@ class PromotionEnds(Part):
             if record.phase.terminal:
                 return record
             message = f"aborted by {actor}: {reason}" if reason else f"aborted by {actor}"
-            left = {CLEAN_UP: True} if record.started_at and wants_clean_up(record) else {}
-            aborted = replace(record, phase=Phase.ABORTED, message=message, finished_at=now, waiting_for=left)
-            await _end(connection, aborted, actor, message)
-            await _abort_steps(connection, aborted, message)
-            return aborted
+            return await _abort(connection, record, actor, message, now)
+
+
+async def _abort(
+    connection: AsyncConnection, record: PromotionRecord, actor: str, message: str, now: datetime
+) -> PromotionRecord:
+    left = {CLEAN_UP: True} if record.started_at and wants_clean_up(record) else {}
+    aborted = replace(record, phase=Phase.ABORTED, message=message, finished_at=now, waiting_for=left)
+    await _end(connection, aborted, actor, message)
+    await _abort_steps(connection, aborted, message)
+    return aborted
 
 
 async def _end(connection: AsyncConnection, ended: PromotionRecord, actor: str, message: str) -> None:
+    """End a promotion, and with a request what its targets still have open: nothing goes on without it."""
     assert ended.finished_at is not None
     line = rows.values(replace(ended, lease_until=None))
     kept = {key: line[key] for key in _END}
     await connection.execute(sa.update(promotions).where(named(ended.project, ended.name)).values(kept))
     await write_promotion_event(connection, ended, str(ended.phase), actor, message, ended.finished_at)
+    if ended.targets:
+        left = sa.and_(of_targets(ended.project, ended.name), promotions.c.phase.in_(OPEN))
+        query = all_promotions().where(left).order_by(promotions.c.name).with_for_update()
+        for each in await rows.every(connection, PromotionRecord, query):
+            said = f"{ended.name!r} is {ended.phase}: {message}"
+            await _abort(connection, each, actor, said, ended.finished_at)
 
 
 async def _abort_steps(connection: AsyncConnection, aborted: PromotionRecord, message: str) -> None:

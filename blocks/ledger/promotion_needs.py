@@ -43,6 +43,7 @@ def _last_words(project: str, names: Sequence[str]) -> sa.Select[Any]:
         later.c.project == promotions.c.project,
         later.c.freight == promotions.c.freight,
         later.c.stage == promotions.c.stage,
+        later.c.target == "",
         sa.tuple_(later.c.created_at, later.c.name) > sa.tuple_(promotions.c.created_at, promotions.c.name),
     )
     known = sa.and_(freight.c.project == promotions.c.project, freight.c.name == promotions.c.freight)
@@ -56,7 +57,9 @@ def _last_words(project: str, names: Sequence[str]) -> sa.Select[Any]:
 
 
 async def delete_promotions(connection: AsyncConnection, project: str, names: Collection[str]) -> None:
-    """Delete Promotions with their step runs, decisions and verifications."""
+    """Delete Promotions with their step runs, decisions and verifications, requests with those of their targets."""
+    mine = sa.and_(promotions.c.project == project, promotions.c.request.in_(names), promotions.c.target != "")
+    names = [*names, *(await connection.execute(sa.select(promotions.c.name).where(mine))).scalars()]
     for table, column in (
         (step_runs, step_runs.c.promotion),
         (decisions, decisions.c.promotion),

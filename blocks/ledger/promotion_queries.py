@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,6 +15,12 @@ from blocks.ledger.pertinent import newest, pertinent
 from blocks.ledger.promotion_rows import OPEN, all_promotions, locked, named, write_promotion_event
 from blocks.ledger.records import CONTROLLER, Phase, PromotionRecord
 from blocks.ledger.tables import promotions
+
+_OF_KIND = {
+    "": promotions.c.target == "",
+    "Promotion": promotions.c.targets.is_(None),
+    "PromotionRequest": promotions.c.targets.is_not(None),
+}
 
 
 class PromotionQueries(Part):
@@ -60,7 +66,10 @@ class PromotionQueries(Part):
         found: dict[str, PromotionRecord] = {}
         for batch in rows.batches(freights):
             ranked = sa.select(promotions.c.name, rank.label("rank")).where(
-                promotions.c.project == project, promotions.c.stage == stage, promotions.c.freight.in_(batch)
+                promotions.c.project == project,
+                promotions.c.stage == stage,
+                promotions.c.freight.in_(batch),
+                promotions.c.target == "",
             )
             latest = ranked.subquery()
             query = all_promotions().join(latest, latest.c.name == promotions.c.name)
@@ -108,9 +117,14 @@ class PromotionQueries(Part):
         stage: str | None = None,
         phases: Collection[Phase] | None = None,
         limit: int = 100,
+        kind: Literal["", "Promotion", "PromotionRequest"] = "",
     ) -> list[PromotionRecord]:
-        """Return promotions of a project, newest first, of one Stage or some phases where given."""
-        query = all_promotions().where(promotions.c.project == project)
+        """Return promotions of a project, newest first, of one Stage or some phases where given.
+
+        As of which `kind` Kargo lists them: those of single targets among the Promotions, and requests apart; without
+        one, requests and what has no request.
+        """
+        query = all_promotions().where(promotions.c.project == project, _OF_KIND[kind])
         if stage is not None:
             query = query.where(promotions.c.stage == stage)
         if phases is not None:
@@ -125,6 +139,7 @@ async def _twin(connection: AsyncConnection, record: PromotionRecord) -> Promoti
         promotions.c.stage == record.stage,
         promotions.c.freight == record.freight,
         promotions.c.actor == CONTROLLER,
+        promotions.c.target == "",
         promotions.c.phase.in_(OPEN),
     )
     same = sa.or_(named(record.project, record.name), same_run)

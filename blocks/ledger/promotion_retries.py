@@ -40,6 +40,11 @@ class PromotionRetries(Part):
                     f"Promotion {name!r} is {record.phase}; only one that Failed or Errored can be retried: "
                     "promote again instead"
                 )
+            if record.target:
+                raise Refused(
+                    f"Promotion {name!r} is for target {record.target!r} of {record.request!r}: retry that, "
+                    "which tries only those targets again that failed"
+                )
             await _check_still_last(connection, record)
             await pin(connection, project, record.freight)
             waiting = replace(
@@ -51,7 +56,7 @@ class PromotionRetries(Part):
                 finished_at=None,
                 retries=record.retries + 1,
             )
-            await _reopen(connection, waiting)
+            await reopen(connection, waiting)
             message = f"{actor} retried Promotion {name!r}{f': {reason}' if reason else ''}"
             await write_promotion_event(connection, waiting, "Retried", actor, message, now)
             return waiting
@@ -62,6 +67,7 @@ async def _check_still_last(connection: AsyncConnection, record: PromotionRecord
     later = sa.select(promotions.c.name).where(
         promotions.c.project == record.project,
         promotions.c.stage == record.stage,
+        promotions.c.target == "",
         promotions.c.created_at > record.created_at,
         promotions.c.started_at.is_not(None),
     )
@@ -72,9 +78,10 @@ async def _check_still_last(connection: AsyncConnection, record: PromotionRecord
         )
 
 
-async def _reopen(connection: AsyncConnection, waiting: PromotionRecord) -> None:
+async def reopen(connection: AsyncConnection, waiting: PromotionRecord) -> None:
+    """Write down that a promotion waits to go on, and which of its steps are to be run again."""
     line = rows.values(waiting)
-    kept = ("phase", "message", "owner", "flow_run_id", "finished_at", "retries")
+    kept = ("phase", "message", "owner", "flow_run_id", "finished_at", "retries", "waiting_for")
     change = {**{column: line[column] for column in kept}, "lease_until": None}
     await connection.execute(sa.update(promotions).where(named(waiting.project, waiting.name)).values(change))
     mine = sa.and_(step_runs.c.project == waiting.project, step_runs.c.promotion == waiting.name)

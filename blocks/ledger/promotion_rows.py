@@ -20,6 +20,11 @@ def all_promotions() -> sa.Select[Any]:
     return sa.select(*rows.columns(promotions, PromotionRecord))
 
 
+def of_targets(project: str, request: str) -> sa.ColumnElement[bool]:
+    """The promotions of the targets of one request."""
+    return sa.and_(promotions.c.project == project, promotions.c.request == request, promotions.c.target != "")
+
+
 def named(project: str, name: str) -> sa.ColumnElement[bool]:
     """One promotion."""
     return sa.and_(promotions.c.project == project, promotions.c.name == name)
@@ -57,5 +62,7 @@ async def write_promotion_event(
 ) -> None:
     """Add `Promotion<verb>` to the trail."""
     data = {"stage": record.stage, "freight": record.freight, "origin": record.origin, "reason": record.reason}
-    subject = f"Promotion/{record.name}"
+    if record.target:
+        data |= {"target": record.target, "request": record.request}
+    subject = f"{record.kind}/{record.name}"
     await write_event(connection, AuditEvent(record.project, f"Promotion{verb}", subject, actor, message, at, data))

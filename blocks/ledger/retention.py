@@ -37,10 +37,11 @@ class Line:
     place: sa.Column[str]
     at: sa.Column[datetime]
     label: sa.Column[str]
+    counted: sa.ColumnElement[bool]
 
     def of(self, project: str, place: str) -> sa.ColumnElement[bool]:
         """The things of one place."""
-        return sa.and_(self.table.c.project == project, self.place == place)
+        return sa.and_(self.table.c.project == project, self.place == place, self.counted)
 
     def before(self, key: tuple[datetime, str] | None) -> sa.ColumnElement[bool]:
         """What is older than one thing, or everything."""
@@ -55,8 +56,15 @@ class Line:
         return self.at.desc(), self.table.c.name.desc()
 
 
-FREIGHT = Line("Freight", freight, freight.c.origin, freight.c.discovered_at, freight.c.alias)
-PROMOTIONS = Line("Promotion", promotions, promotions.c.stage, promotions.c.created_at, promotions.c.name)
+FREIGHT = Line("Freight", freight, freight.c.origin, freight.c.discovered_at, freight.c.alias, sa.true())
+PROMOTIONS = Line(
+    "Promotion",
+    promotions,
+    promotions.c.stage,
+    promotions.c.created_at,
+    promotions.c.name,
+    promotions.c.target == "",  # those of single targets go with their request
+)
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,9 @@ class Retention(Part):
 
     async def lines(self, line: Line, keep: int, project: str = "") -> list[tuple[str, str]]:
         """Return (project, Warehouse or Stage) where there is more than what is kept anyway."""
-        many = sa.select(line.table.c.project, line.place).group_by(line.table.c.project, line.place)
+        many = (
+            sa.select(line.table.c.project, line.place).where(line.counted).group_by(line.table.c.project, line.place)
+        )
         if project:
             many = many.where(line.table.c.project == project)
         many = many.having(sa.func.count() > keep).order_by(line.table.c.project, line.place)
