@@ -1,6 +1,6 @@
 """Manifests as applied, with every version there was."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -59,6 +59,17 @@ class Definitions(Part):
         query = query.order_by(definition_history.c.id.desc()).limit(limit)
         async with self._database.read() as connection:
             return await rows.every(connection, Change, query)
+
+    async def of_kinds(
+        self, kinds: Collection[str], project: str | None = None, limit: int = 100_000
+    ) -> list[Definition]:
+        """Return the manifests of several kinds by project, kind and name, of one project where given."""
+        query = sa.select(*rows.columns(definitions, Definition)).where(definitions.c.kind.in_(kinds))
+        if project is not None:
+            query = query.where(definitions.c.project == project)
+        query = query.order_by(definitions.c.project, definitions.c.kind, definitions.c.name).limit(limit)
+        async with self._database.read() as connection:
+            return await rows.every(connection, Definition, query)
 
     async def list(self, kind: str, project: str | None = None, limit: int = 10_000) -> list[Definition]:
         """Return the manifests of a kind by project and name, of one project where given."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from flows.stage.model import Approval, PromotionPolicy, StagePolicySpec
+from flows.stage.model import Approval, AutoRollback, PromotionPolicy, StagePolicySpec
 from flows.stage.selector import Labels, selects
 
 
@@ -24,6 +24,14 @@ def auto_promotion(policies: Iterable[PromotionPolicy], stage_name: str, labels:
         if _about(policy, stage_name, labels):
             return PolicyVerdict(policy.auto_promotion_enabled, index)
     return PolicyVerdict(enabled=False)
+
+
+def auto_rollback(policies: Iterable[PromotionPolicy], stage_name: str, labels: Labels) -> AutoRollback | None:
+    """When a Stage goes back by itself: what the first policy about it says, None when that says nothing.
+
+    Raises Invalid when a policy on the way cannot be evaluated.
+    """
+    return next((each.auto_rollback for each in policies if _about(each, stage_name, labels)), None)
 
 
 def approval_for(policies: Iterable[StagePolicySpec], stage_name: str, labels: Labels) -> Approval | None:
