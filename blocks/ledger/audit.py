@@ -1,5 +1,7 @@
 """The append-only trail. Nothing updates or deletes it: the database itself forbids that, by triggers."""
 
+from datetime import datetime
+
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -8,14 +10,26 @@ from blocks.ledger.part import Part
 from blocks.ledger.records import AuditEvent
 from blocks.ledger.tables import audit
 
+PLACES = ("stage", "freight", "promotion")
+"""What events are found by, besides their project."""
+
 MOST_RECORDED = 1_000
 """Events of one type that one Promotion is expected to record at most."""
 
 
 async def write_event(connection: AsyncConnection, *events: AuditEvent) -> None:
     """Add events within the transaction they tell of."""
-    lines = [{key: value for key, value in rows.values(event).items() if key != "id"} for event in events]
+    lines = [rows.values(event) | _places(event) for event in events]
+    for line in lines:
+        del line["id"]
     await connection.execute(sa.insert(audit), lines)
+
+
+def _places(event: AuditEvent) -> dict[str, str]:
+    """The Stage, Freight and Promotion that an event is about, as far as its subject and data say."""
+    kind, _, name = event.subject.partition("/")
+    told = {each: event.data.get(each) for each in PLACES} | {kind.lower(): name}
+    return {each: value if isinstance(value := told[each], str) else "" for each in PLACES}
 
 
 class Audit(Part):
@@ -42,13 +56,30 @@ class Audit(Part):
             return True
 
     async def list(
-        self, project: str | None = None, limit: int = 100, type: str | None = None, subject: str | None = None
+        self,
+        project: str | None = None,
+        limit: int = 100,
+        type: str | None = None,
+        subject: str | None = None,
+        stage: str | None = None,
+        freight: str | None = None,
+        promotion: str | None = None,
+        since: datetime | None = None,
     ) -> list[AuditEvent]:
-        """Return events, newest first, of one project, type or subject (`Promotion/NAME`) where given."""
+        """Return events, newest first, that are about all of what is given; `subject` is such as `Promotion/NAME`."""
         query = sa.select(*rows.columns(audit, AuditEvent)).order_by(audit.c.id.desc()).limit(limit)
-        wanted = {"project": project, "type": type, "subject": subject}
+        wanted = {
+            "project": project,
+            "type": type,
+            "subject": subject,
+            "stage": stage,
+            "freight": freight,
+            "promotion": promotion,
+        }
         for column, value in wanted.items():
             if value is not None:
                 query = query.where(audit.c[column] == value)
+        if since is not None:
+            query = query.where(audit.c.at >= since)
         async with self._database.read() as connection:
             return await rows.every(connection, AuditEvent, query)

@@ -9,6 +9,7 @@ from blocks.ledger.database import Database
 from blocks.ledger.definitions import Definitions
 from blocks.ledger.freezes import Freezes
 from blocks.ledger.freight import FreightShelf
+from blocks.ledger.gate_answers import GateAnswers
 from blocks.ledger.leases import Leases
 from blocks.ledger.migrate import migrate
 from blocks.ledger.notes import Notes
@@ -39,6 +40,7 @@ class Ledger:
         self.verifications = Verifications(database)
         self.notes = Notes(database)
         self.audit = Audit(database)
+        self.gates = GateAnswers(database)
         self.budgets = BudgetStates(database)
         self.cache = Cache(database)
         self.index = RegistryIndex(database)

@@ -158,8 +158,8 @@ class PromotionRecord:
     `intent` is `hold`, `resume` or empty (Kargo: auto-promotion holds). `retries` counts how often people had it go on
     after a failure. `waiting_for` tells what a Running one waits for while no run works on it: `message`, `until` and
     `wake_when`. One with `targets` is a request (Kargo: PromotionRequest): it has one Promotion made for each target,
-    which names it as its `request`; a target has `name`, `params` and `labels`. `rollback` is empty unless it goes back:
-    then it names what it takes back, a Promotion or a failed verification.
+    which names it as its `request`; a target has `name`, `params` and `labels`. `rollback` names what one that goes
+    back takes back, a Promotion or a failed verification, and is empty otherwise.
     """
 
     project: str
@@ -225,7 +225,7 @@ class StepRun:
 
 @dataclass(frozen=True)
 class Decision:
-    """What one person said when a Promotion asked for approval."""
+    """What one person said when a Promotion asked for approval. `identity` has the claims that were vouched for."""
 
     project: str
     promotion: str
@@ -234,6 +234,7 @@ class Decision:
     comment: str
     decided_at: datetime
     authenticated: bool = False
+    identity: Json = field(default_factory=dict)
 
 
 class VerificationPhase(StrEnum):

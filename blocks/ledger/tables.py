@@ -277,6 +277,8 @@ decisions = sa.Table(
     _words("comment"),
     _time("decided_at"),
     _flag("authenticated"),
+    # What was vouched for of whom, empty where nobody did.
+    _json("identity"),
 )
 
 verifications = sa.Table(
@@ -318,9 +320,17 @@ audit = sa.Table(
     _words("message"),
     _time("at"),
     _json("data"),
+    # What a line is about, from its subject and data, to be found by; empty where it says nothing of one.
+    _name("stage"),
+    _name("freight"),
+    _name("promotion"),
     sa.Index("ix_audit_project_id", "project", "id"),
     sa.Index("ix_audit_project_type_id", "project", "type", "id"),
     sa.Index("ix_audit_project_subject_id", "project", "subject", "id"),
+    sa.Index("ix_audit_project_stage_id", "project", "stage", "id"),
+    sa.Index("ix_audit_project_freight_id", "project", "freight", "id"),
+    sa.Index("ix_audit_project_promotion_id", "project", "promotion", "id"),
+    sa.Index("ix_audit_project_at_id", "project", "at", "id"),
     sqlite_autoincrement=True,
 )
 

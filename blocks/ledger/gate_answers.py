@@ -1,0 +1,132 @@
+"""What gates last answered, so that the trail has a line when an answer changes and none when it is asked again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from blocks.ledger import rows
+from blocks.ledger.audit import write_event
+from blocks.ledger.column_types import Utc, Words
+from blocks.ledger.part import Part
+from blocks.ledger.promotion_rows import OPEN
+from blocks.ledger.records import CONTROLLER, AuditEvent, Json
+from blocks.ledger.tables import metadata, promotions
+
+MOST = 200_000
+"""Answers that are read at once: Stages times Warehouses, and open promotions, of the projects asked about."""
+
+gate_answers = sa.Table(
+    "gate_answers",
+    metadata,
+    sa.Column("project", sa.String, primary_key=True),
+    sa.Column("stage", sa.String, primary_key=True),
+    # What was decided about: `Warehouse/NAME` or `Promotion/NAME`.
+    sa.Column("about", sa.String, primary_key=True),
+    sa.Column("freight", sa.String, nullable=False),
+    sa.Column("answer", sa.String, nullable=False),
+    sa.Column("sentence", Words, nullable=False),
+    sa.Column("at", Utc, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """One decision about a Stage: what it was `about`, its answer in a word and in a sentence, and what went in.
+
+    `about` is `Warehouse/NAME` for what would enter by itself, `Promotion/NAME` for one that wants to start.
+    `inputs` say by which rule it was decided and what that looked at; they alone make no decision another one.
+    """
+
+    project: str
+    stage: str
+    about: str
+    answer: str
+    sentence: str
+    freight: str = ""
+    inputs: Json = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What this is an answer to."""
+        return self.project, self.stage, self.about
+
+    @property
+    def said(self) -> tuple[str, str, str]:
+        """What makes it another decision than the last one."""
+        return self.freight, self.answer, self.sentence
+
+
+class GateAnswers(Part):
+    """The last answer of each gate, and the lines of the trail that tell of changes."""
+
+    async def note(self, decided: Sequence[Decided], now: datetime) -> list[Decided]:
+        """Write down the decisions that differ from the last ones, and return them. One query while nothing changed."""
+        async with self._database.read() as connection:
+            if not (fresh := await _changed(connection, decided)):
+                return []
+        async with self._database.write(lock="gate_answers") as connection:
+            # Asked again within the transaction: another sweep may have written the same change meanwhile.
+            if fresh := await _changed(connection, fresh):
+                await write_event(connection, *(_event(each, now) for each in fresh))
+                await _forget_ended(connection, fresh)
+                await _keep(connection, fresh, now)
+            return fresh
+
+
+async def _changed(connection: AsyncConnection, decided: Sequence[Decided]) -> list[Decided]:
+    last = {each.key: each for each in decided}
+    if not last:
+        return []
+    query = sa.select(gate_answers).where(gate_answers.c.project.in_(sorted({key[0] for key in last})))
+    found = await connection.execute(query.limit(MOST))
+    known = {(row.project, row.stage, row.about): (row.freight, row.answer, row.sentence) for row in found}
+    return [each for each in last.values() if known.get(each.key) != each.said]
+
+
+async def _keep(connection: AsyncConnection, fresh: Sequence[Decided], now: datetime) -> None:
+    lines = [
+        {"project": each.project, "stage": each.stage, "about": each.about, "at": now}
+        | {"freight": each.freight, "answer": each.answer, "sentence": each.sentence}
+        for each in fresh
+    ]
+    adding = rows.insert(connection, gate_answers)
+    new = {name: adding.excluded[name] for name in ("freight", "answer", "sentence", "at")}
+    await connection.execute(
+        adding.on_conflict_do_update(index_elements=["project", "stage", "about"], set_=new), lines
+    )
+
+
+async def _forget_ended(connection: AsyncConnection, fresh: Sequence[Decided]) -> None:
+    """Forget what was said of promotions that are over, in the Stages something is written about."""
+    still = (
+        sa.select(promotions.c.name)
+        .where(
+            promotions.c.project == gate_answers.c.project,
+            sa.literal("Promotion/") + promotions.c.name == gate_answers.c.about,
+            promotions.c.phase.in_(OPEN),
+        )
+        .correlate(gate_answers)
+    )
+    for project in sorted({each.project for each in fresh}):
+        stages = sorted({each.stage for each in fresh if each.project == project})
+        for batch in rows.batches(stages):
+            over = sa.and_(
+                gate_answers.c.project == project,
+                gate_answers.c.stage.in_(batch),
+                gate_answers.c.about.startswith("Promotion/"),
+                sa.not_(still.exists()),
+            )
+            await connection.execute(sa.delete(gate_answers).where(over))
+
+
+def _event(decided: Decided, now: datetime) -> AuditEvent:
+    kind, _, name = decided.about.partition("/")
+    data = {"stage": decided.stage, "freight": decided.freight, "answer": decided.answer, **decided.inputs}
+    subject = decided.about if kind == "Promotion" else f"Stage/{decided.stage}"
+    if kind == "Warehouse":
+        data["origin"] = name
+    message = f"{decided.answer}: {decided.sentence}"
+    return AuditEvent(decided.project, "GateDecided", subject, CONTROLLER, message, now, data)
