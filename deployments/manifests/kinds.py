@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from flows.promotion.model import PromotionTaskSpec
 from flows.stage import project_config
-from flows.stage.model import StagePolicySpec, StageSpec
+from flows.stage.model import StagePolicySpec, StageSpec, TargetSpec
 from flows.stage.project_config import ProjectConfigSpec
 from flows.verification.model import AnalysisTemplateSpec
 from flows.verification.unsupported import unsupported as unsupported_template
@@ -26,10 +26,6 @@ Refusals = Callable[[Any], Sequence[tuple[str, str]]]
 
 def _none(_spec: Any) -> list[tuple[str, str]]:
     return []
-
-
-def _stage(spec: StageSpec) -> list[tuple[str, str]]:
-    return [("targets", "fan-out to targets is not available yet; remove the field")] if spec.targets else []
 
 
 @dataclass(frozen=True)
@@ -53,7 +49,8 @@ KINDS: dict[str, Kind] = {
         Kind(KARGO, "Project", cluster=True),
         Kind(KARGO, "ProjectConfig", ProjectConfigSpec, refusals=project_config.unsupported),
         Kind(KARGO, "Warehouse", WarehouseSpec, refusals=unsupported_warehouse),
-        Kind(KARGO, "Stage", StageSpec, refusals=_stage),
+        Kind(KARGO, "Stage", StageSpec),
+        Kind(KARGO, "Target", TargetSpec),
         Kind(KARGO, "PromotionTask", PromotionTaskSpec),
         Kind(KARGO, "ClusterPromotionTask", PromotionTaskSpec, cluster=True),
         Kind(ROLLOUTS, "AnalysisTemplate", AnalysisTemplateSpec, refusals=unsupported_template),
@@ -70,8 +67,7 @@ _ROLES = "is not available yet: who may do what is not read from manifests; remo
 
 UNAVAILABLE: dict[str, str] = {
     "ClusterConfig": _NOT_YET,
-    "Target": _NOT_YET,
-    "PromotionRequest": _NOT_YET,
+    "PromotionRequest": _RECORD,
     "MessageChannel": _NOT_YET,
     "ClusterMessageChannel": _NOT_YET,
     "EventRouter": _NOT_YET,

@@ -78,6 +78,40 @@ class Verification(Model):
     args: list[Variable] = Field(default_factory=list, description="Arguments for the templates.")
 
 
+class MatchExpression(Model):
+    """One requirement on a label (Kubernetes: label selector)."""
+
+    key: str = Field(min_length=1, description="Label key.")
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(description="How to compare.")
+    values: list[str] = Field(default_factory=list, description="Values for In and NotIn.")
+
+    @model_validator(mode="after")
+    def _values_where_they_belong(self) -> Self:
+        if bool(self.values) != (self.operator in ("In", "NotIn")):
+            needs = "must not have" if self.values else "needs"
+            raise ValueError(f"operator {self.operator} on label {self.key!r} {needs} 'values'")
+        return self
+
+
+class LabelSelector(Model):
+    """What labels something must have (Kubernetes: label selector); all criteria must hold, and none fit all."""
+
+    match_labels: dict[str, str] = Field(default_factory=dict, description="Labels that must be equal.")
+    match_expressions: list[MatchExpression] = Field(default_factory=list, description="Label requirements.")
+
+
+class TargetSpec(Model):
+    """One of the places a Stage fans out to (Kargo: Target)."""
+
+    params: Any = Field(default_factory=dict, description="Any JSON, seen in expressions as `target.params`.")
+
+
+class TargetSelection(Model):
+    """Which Targets of the project a Stage fans out to."""
+
+    selectors: list[LabelSelector] = Field(default_factory=list, description="What any of these selects; none: none.")
+
+
 class StageSpec(Model):
     """A promotion target."""
 
@@ -88,7 +122,7 @@ class StageSpec(Model):
         default=None, description="The steps; without any, the Stage only passes Freight on."
     )
     verification: Verification | None = Field(default=None, description="How success is checked.")
-    targets: dict[str, Any] | None = Field(default=None, description="Fan-out to targets; not available yet.")
+    targets: TargetSelection | None = Field(default=None, description="Fan-out: a promotion of its own per target.")
 
     @model_validator(mode="after")
     def _each_origin_once(self) -> Self:
@@ -107,27 +141,10 @@ class StageSpec(Model):
         return next((wanted for wanted in self.requested_freight if wanted.origin.name == origin), None)
 
 
-class MatchExpression(Model):
-    """One requirement on a label (Kubernetes: label selector)."""
-
-    key: str = Field(min_length=1, description="Label key.")
-    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(description="How to compare.")
-    values: list[str] = Field(default_factory=list, description="Values for In and NotIn.")
-
-    @model_validator(mode="after")
-    def _values_where_they_belong(self) -> Self:
-        if bool(self.values) != (self.operator in ("In", "NotIn")):
-            needs = "must not have" if self.values else "needs"
-            raise ValueError(f"operator {self.operator} on label {self.key!r} {needs} 'values'")
-        return self
-
-
-class StageSelector(Model):
+class StageSelector(LabelSelector):
     """Which Stages a policy is about; all criteria must hold."""
 
     name: str | None = Field(default=None, description="Exact name, or glob:…, regex:… or regexp:….")
-    match_labels: dict[str, str] = Field(default_factory=dict, description="Labels that must be equal.")
-    match_expressions: list[MatchExpression] = Field(default_factory=list, description="Label requirements.")
 
 
 class AutoRollback(Model):
@@ -163,8 +180,16 @@ class Approval(Model):
     timeout: Duration = Field(default="168h", description="How long to wait before the promotion fails.")
 
 
+class TargetLimits(Model):
+    """How a Stage with targets goes about them."""
+
+    max_concurrent: int = Field(default=10, ge=1, le=100, description="Targets at work at once.")
+    max_failures: int = Field(default=1, ge=1, description="After so many failed targets no further one begins.")
+
+
 class StagePolicySpec(Model):
     """Our own kind (drayage.dev/v1 StagePolicy): what Kargo's open manifests have no word for."""
 
     stage_selector: StageSelector = Field(description="Which Stages.")
     approval: Approval | None = Field(default=None, description="Ask people before promoting.")
+    targets: TargetLimits | None = Field(default=None, description="How a Stage fans out to its targets.")

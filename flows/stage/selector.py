@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from flows.stage.model import MatchExpression, StageSelector
+from flows.stage.model import LabelSelector, MatchExpression, StageSelector
 from flows.warehouse.filter import regex
 from flows.warehouse.glob_pattern import glob_to_regex
 
@@ -12,10 +12,13 @@ NamePattern = Callable[[str], bool]
 
 def selects(selector: StageSelector, stage_name: str, labels: Labels) -> bool:
     """Whether all criteria of a selector hold for a Stage; no criteria at all select every Stage. Raises Invalid."""
-    return (
-        (not selector.name or name_pattern(selector.name)(stage_name))
-        and all(labels.get(key) == value for key, value in selector.match_labels.items())
-        and all(_holds(requirement, labels) for requirement in selector.match_expressions)
+    return (not selector.name or name_pattern(selector.name)(stage_name)) and fits(selector, labels)
+
+
+def fits(selector: LabelSelector, labels: Labels) -> bool:
+    """Whether labels are as a selector wants them; one that wants nothing fits all."""
+    return all(labels.get(key) == value for key, value in selector.match_labels.items()) and all(
+        _holds(requirement, labels) for requirement in selector.match_expressions
     )
 
 
