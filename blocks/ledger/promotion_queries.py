@@ -29,8 +29,9 @@ class PromotionQueries(Part):
     async def create(self, record: PromotionRecord) -> PromotionRecord:
         """Keep a new promotion; one of the same name or the same flow run is returned as it is.
 
-        So is the open one that Drayage itself made of the same Freight to the same Stage, by constraint: whoever
-        gets a record of another flow run came second. Raises NotFound when its Freight was deleted meanwhile.
+        So is the open one that Drayage itself made of the same Freight to the same Stage, or the one, open or not,
+        that it made to take back the same failure, by constraint: who gets a record of another flow run came second.
+        Raises NotFound when its Freight was deleted meanwhile.
         """
         async with self._database.write() as connection:
             adding = rows.insert(connection, promotions).values(rows.values(record)).on_conflict_do_nothing()
@@ -142,8 +143,16 @@ async def _twin(connection: AsyncConnection, record: PromotionRecord) -> Promoti
         promotions.c.target == "",
         promotions.c.phase.in_(OPEN),
     )
+    of_failure = sa.and_(
+        promotions.c.project == record.project,
+        promotions.c.stage == record.stage,
+        promotions.c.rollback != "",
+        promotions.c.rollback == record.rollback,
+        promotions.c.actor == CONTROLLER,
+        promotions.c.target == "",
+    )
     same = sa.or_(named(record.project, record.name), same_run)
-    for twin in (same, of_freight):
+    for twin in (same, of_failure, of_freight):
         if found := await rows.first(connection, PromotionRecord, all_promotions().where(twin)):
             return found
     raise Conflict(f"could not create Promotion {record.name!r}: another one of its Stage runs; create it Pending")

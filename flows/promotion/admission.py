@@ -22,7 +22,8 @@ class Wish:
     """What somebody asks for. `freight` is a name or alias, empty for the Stage's candidate.
 
     `origin` narrows the candidate to one Warehouse (Kargo: promote by origin). `automatic` wishes are granted
-    only while auto-promotion wants that very Freight.
+    only while auto-promotion wants that very Freight, or when they are for a rollback: `rollback` names what it takes
+    back, a Promotion or a failed verification, and is empty otherwise.
     """
 
     project: str
@@ -33,6 +34,7 @@ class Wish:
     reason: str = ""
     automatic: bool = False
     flow_run_id: str | None = None
+    rollback: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ async def admit(ledger: Ledger, wish: Wish, now: datetime, ulid: str) -> Promoti
     if wish.flow_run_id and (known := await ledger.promotions.by_flow_run(wish.flow_run_id)):
         return known
     outlook, stage, freight = await examine(ledger, wish, now)
-    if wish.automatic and (sentence := _unwanted(outlook, stage, freight, now)):
+    if wish.automatic and not wish.rollback and (sentence := _unwanted(outlook, stage, freight, now)):
         return Declined(sentence)
     _check_available(outlook, stage, freight, await _standing(ledger, outlook, freight), now)
     record = await ledger.promotions.create(await frozen(ledger, outlook, stage, freight, wish, now, ulid))
@@ -141,7 +143,7 @@ async def frozen(
     variables, steps = await inflated(ledger, wish.project, stage)
     meaning = (
         ""
-        if wish.automatic
+        if wish.automatic and not wish.rollback
         else intent(outlook.situation(stage), outlook.pipeline.policies, freight, outlook.known, now)
     )
     return PromotionRecord(
@@ -157,6 +159,7 @@ async def frozen(
         steps=steps,
         intent=meaning,
         flow_run_id=wish.flow_run_id,
+        rollback=wish.rollback,
     )
 
 
