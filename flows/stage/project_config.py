@@ -1,5 +1,6 @@
 """What a project as a whole says (Kargo: ProjectConfig). Every field Kargo has is here and validated."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -67,14 +68,26 @@ class DeepLink(Model):
 
 
 class PromotionWindow(Model):
-    """When Stages may promote."""
+    """When Stages may promote, or may not."""
 
-    name: str = Field(min_length=1, description="Name of the window.")
-    stage_selector: StageSelector | None = Field(default=None, description="Which Stages.")
+    name: str = Field(
+        min_length=1,
+        max_length=253,
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+        description="Name of the window.",
+    )
+    stage_selector: StageSelector | None = Field(default=None, description="Which Stages; unset: all.")
     kind: Literal["Allow", "Deny"] = Field(description="Whether promotions are allowed or denied in it.")
-    rrule: str | None = Field(default=None, description="Recurrence (RFC 5545).")
-    dtstart: str = Field(description="Start of the first occurrence.")
-    dtend: str = Field(description="End of the first occurrence.")
+    rrule: str | None = Field(default=None, description="Recurrence (RFC 5545); unset: once.")
+    dtstart: str = Field(description="Start of the first occurrence, such as TZID=Europe/Berlin:20260102T180000.")
+    dtend: str = Field(description="End of the first occurrence, written as the start.")
+
+
+def each_window_once(windows: Sequence[PromotionWindow]) -> None:
+    """Raise ValueError when two windows have the same name."""
+    names = [window.name for window in windows]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"promotionWindows name {name!r} more than once")
 
 
 class ProjectConfigSpec(Model):
@@ -91,6 +104,7 @@ class ProjectConfigSpec(Model):
         names = [_exact_name(policy) for policy in self.promotion_policies]
         for name in sorted({name for name in names if name and names.count(name) > 1}):
             raise ValueError(f"promotionPolicies name Stage {name!r} more than once")
+        each_window_once(self.promotion_windows)
         return self
 
 

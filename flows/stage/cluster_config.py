@@ -1,0 +1,61 @@
+"""What is said for all projects at once (Kargo: ClusterConfig). Every field Kargo has is here and validated."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from flows.model import Model
+from flows.stage.model import StageSelector
+from flows.stage.project_config import (
+    DeepLink,
+    PromotionWindow,
+    SecretReference,
+    WebhookReceiver,
+    each_window_once,
+)
+
+NAME = "cluster"
+"""What the only ClusterConfig is called."""
+
+
+class ClusterPromotionWindow(PromotionWindow):
+    """When Stages of several projects may promote, or may not."""
+
+    project_selector: StageSelector | None = Field(default=None, description="Which Projects; unset: all.")
+
+
+class GitClient(Model):
+    """Who commits."""
+
+    name: str | None = Field(default=None, description="Name of the author.")
+    email: str | None = Field(default=None, description="Address of the author.")
+    signing_key_secret: SecretReference | None = Field(default=None, description="Secret with the signing key.")
+
+
+class ClusterConfigSpec(Model):
+    """Receivers, links, windows and the Git author of the whole installation."""
+
+    webhook_receivers: list[WebhookReceiver] = Field(default_factory=list, description="Addresses for webhooks.")
+    git_client: GitClient | None = Field(default=None, description="Who commits.")
+    freight_links: list[DeepLink] = Field(default_factory=list, description="Links beside Freight.")
+    stage_links: list[DeepLink] = Field(default_factory=list, description="Links beside Stages.")
+    promotion_windows: list[ClusterPromotionWindow] = Field(default_factory=list, description="When to promote.")
+
+    @model_validator(mode="after")
+    def _each_window_once(self) -> Self:
+        each_window_once(self.promotion_windows)
+        return self
+
+
+def unsupported(spec: ClusterConfigSpec) -> list[tuple[str, str]]:
+    """Every field that is set but does not work yet, as its path in the spec and a sentence."""
+    later = {
+        "webhookReceivers": (spec.webhook_receivers, "webhook receivers are not available yet; remove the field"),
+        "freightLinks": (spec.freight_links, "links beside Freight are not available yet; remove the field"),
+        "stageLinks": (spec.stage_links, "links beside Stages are not available yet; remove the field"),
+        "gitClient": (
+            spec.git_client,
+            "the Git author of the installation comes from settings (DRAYAGE_GIT_…), not from here; remove the field",
+        ),
+    }
+    return [(path, sentence) for path, (used, sentence) in later.items() if used]
