@@ -187,6 +187,7 @@ class PromotionRecord:
     request: str = ""
     target: str = ""
     targets: list[Json] | None = None
+    rollback: str = ""
     break_glass: bool = False
 
     @property
