@@ -11,8 +11,9 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import httpx
 
 from blocks.errors import BadAnswer, Invalid, Unauthorized
-from blocks.http_client import Limits, client, request
+from blocks.http_client import Limits
 from blocks.records import Sample
+from blocks.web import Web
 
 
 @dataclass(frozen=True)
@@ -47,26 +48,26 @@ class Question:
     oauth2: ClientCredentials | None = None
 
 
-async def query(question: Question) -> Sample:
+async def query(question: Question, web: Web, account: str = "") -> Sample:
     """Return what Prometheus says: a number for a scalar, else a tuple of numbers, empty when there are no series.
 
     A range gives the points of all its series in one tuple. Raises Invalid with Prometheus' own sentence for bad
-    PromQL, Unauthorized, and what `blocks.http_client.request` raises.
+    PromQL, Unauthorized, and what `web.request` raises; `account` is for its budgets.
     """
     asked = _without_login_in_url(question)
-    async with client(insecure=asked.insecure) as http:
-        headers = dict(asked.headers)
-        if asked.oauth2:
-            headers["Authorization"] = f"Bearer {await _token(http, asked.oauth2)}"
-        answer = await request(
-            http,
-            "POST",
-            f"{asked.address}/api/v1/{'query_range' if asked.range else 'query'}",
-            headers=headers,
-            data=_form(asked),
-            limits=Limits(timeout=asked.timeout, attempts=3),
-            accept_errors=(400, 401, 403, 422),
-        )
+    headers = dict(asked.headers)
+    if asked.oauth2:
+        headers["Authorization"] = f"Bearer {await _token(web, asked.oauth2, account)}"
+    answer = await web.request(
+        "POST",
+        f"{asked.address}/api/v1/{'query_range' if asked.range else 'query'}",
+        headers=headers,
+        data=_form(asked),
+        limits=Limits(timeout=asked.timeout, attempts=3),
+        accept_errors=(400, 401, 403, 422),
+        insecure=asked.insecure,
+        account=account,
+    )
     return Sample(_value(asked, answer), datetime.now(UTC), {"ResolvedPrometheusQuery": question.query})
 
 
@@ -95,22 +96,18 @@ def _form(question: Question) -> dict[str, str]:
     }
 
 
-async def _token(http: httpx.AsyncClient, login: ClientCredentials) -> str:
+async def _token(web: Web, login: ClientCredentials, account: str) -> str:
     """Fetch a token, the secret first in the header and, where that is refused, in the form."""
     form = {"grant_type": "client_credentials"} | ({"scope": " ".join(login.scopes)} if login.scopes else {})
     basic = base64.b64encode(f"{login.client_id}:{login.client_secret}".encode()).decode()
     refused = (400, 401)
-    answer = await request(
-        http,
-        "POST",
-        login.token_url,
-        headers={"Authorization": f"Basic {basic}"},
-        data=form,
-        accept_errors=refused,
+    headers = {"Authorization": f"Basic {basic}"}
+    answer = await web.request(
+        "POST", login.token_url, headers=headers, data=form, accept_errors=refused, account=account
     )
     if answer.status_code in refused:
         secret = {"client_id": login.client_id, "client_secret": login.client_secret}
-        answer = await request(http, "POST", login.token_url, data=form | secret, accept_errors=refused)
+        answer = await web.request("POST", login.token_url, data=form | secret, accept_errors=refused, account=account)
     if answer.status_code in refused:
         raise Unauthorized(
             f"POST {login.token_url} gave no token for client {login.client_id!r} ({answer.status_code}): "

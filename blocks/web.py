@@ -31,7 +31,7 @@ class Web:
         """Keep the settings; connections are opened when first needed."""
         self._allow_plain_http = allow_plain_http_credentials
         self._limits = limits or Limits()
-        self._budgets = budgets or Budgets()
+        self.budgets = budgets or Budgets()
         self._clients: dict[tuple[str | None, bool], httpx.AsyncClient] = {}
         self._opened = AsyncExitStack()
 
@@ -64,7 +64,7 @@ class Web:
             headers=headers,
             limits=replace(bounds, attempts=1) if once else bounds,
             accept_errors=accept_errors,
-            budget=self._budgets.of(httpx.URL(url).netloc.decode(), account),
+            budget=self.budgets.of(httpx.URL(url).netloc.decode(), account),
             **options,
         )
 

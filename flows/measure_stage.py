@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from blocks.errors import DrayageError, Retryable
+from blocks.errors import DrayageError, Invalid, Retryable
 from blocks.ledger.records import VerificationPhase, VerificationRecord
 from flows.data import read_data
 from flows.freight.functions import freight_functions
@@ -13,17 +13,25 @@ from flows.promotion.environment import data_functions
 from flows.stage.model import Verification
 from flows.stage.pipeline import read_pipeline
 from flows.verification.combine import Planned
-from flows.verification.measure import Surroundings, run_verification
+from flows.verification.measure import Soaking, Surroundings, run_verification
 from flows.verification.prepare import prepare
-from flows.verification.providers import measure
+from flows.verification.sampling import Sampling
 from flows.world import World
+
+MOST_TEMPLATES = 100
+"""Templates of one verification, with those they name."""
 
 Json = dict[str, Any]
 Outcome = tuple[VerificationPhase, str, list[Json]]
 
 
-async def measure_stage(here: World, record: VerificationRecord, wanted: Verification, owner: str) -> Outcome:
-    """Come to a verdict. What cannot be measured at all is an Error with its sentence."""
+async def measure_stage(
+    here: World, record: VerificationRecord, wanted: Verification, owner: str, leave_after: float | None = None
+) -> Outcome | Soaking:
+    """Come to a verdict. What cannot be measured at all is an Error with its sentence.
+
+    Where the next measurement is further away than `leave_after` seconds, says when it is due instead.
+    """
     try:
         await wait_until_healthy(here, record.project, record.stage, record.promotion)
         plan, secrets = await _plan(here, record, wanted)
@@ -36,35 +44,73 @@ async def measure_stage(here: World, record: VerificationRecord, wanted: Verific
         await here.ledger.verifications.measure(record.project, record.id, owner, metrics)
 
     around = Surroundings(
-        sample=lambda metric: measure(metric, here.clock.now()),
+        sample=_sampling(here, record, secrets).sample,
         record=save,
         now=here.clock.now,
         sleep=here.clock.sleep,
-        secrets=secrets,
+        secrets=secrets.keys(),
+        leave_after=leave_after,
     )
-    phase, message, metrics = await run_verification(plan, record.started_at, around, record.metrics)
+    outcome = await run_verification(plan, record.started_at, around, record.metrics)
+    if isinstance(outcome, Soaking):
+        return outcome
+    phase, message, metrics = outcome
     return VerificationPhase(phase), message, metrics
 
 
-async def _plan(here: World, record: VerificationRecord, wanted: Verification) -> tuple[list[Planned], tuple[str, ...]]:
+def _sampling(here: World, record: VerificationRecord, secrets: dict[str, str]) -> Sampling:
+    project = record.project
+    return Sampling(
+        project=project,
+        stage=record.stage,
+        verification=record.id,
+        web=here.metrics,
+        budgets=here.metrics.budgets,
+        sharing=here.measurements,
+        now=here.clock.now,
+        read_secrets=lambda shared: here.generic_secrets(project, shared=shared),
+        owners=secrets,
+    )
+
+
+async def _plan(here: World, record: VerificationRecord, wanted: Verification) -> tuple[list[Planned], dict[str, str]]:
     """Gather templates, arguments and secrets, and make one set of metrics of them."""
     project = record.project
     stage = (await read_pipeline(here.ledger, project)).stage(record.stage)
-    templates = [
-        await here.ledger.definitions.get(each.kind, "" if each.kind.startswith("Cluster") else project, each.name)
-        for each in wanted.analysis_templates
-    ]
-    specs = [template.spec if template else None for template in templates]
-    text = json.dumps([wanted.model_dump(mode="json"), [each.model_dump() for each in stage.spec.vars], specs])
+    templates = await read_templates(here, project, wanted)
+    text = json.dumps([wanted.model_dump(mode="json"), [each.model_dump() for each in stage.spec.vars], templates])
     data = await read_data(here, Notes(here, project, text, tuple(record.collection.values())))
     return prepare(
         wanted,
-        specs,
+        templates,
         variables=stage.spec.vars,
         context={"project": project, "stage": record.stage},
         functions=freight_functions(**await _artifacts(here, record)) | data_functions(data),
         secrets=await here.generic_secrets(project) if "secretKeyRef" in text else {},
     )
+
+
+async def read_templates(here: World, project: str, wanted: Verification) -> list[tuple[str, Json | None]]:
+    """Read the templates of a Stage and those they name, each once; None for what there is not. Raises Invalid."""
+    left: list[tuple[str, str]] = [(each.kind, each.name) for each in wanted.analysis_templates]
+    found: dict[tuple[str, str], Json | None] = {}
+    while left:
+        kind, name = left.pop(0)
+        if (kind, name) in found:
+            continue
+        if len(found) == MOST_TEMPLATES:
+            raise Invalid(f"the Stage's analysis templates name more than {MOST_TEMPLATES} others; name fewer")
+        known = await here.ledger.definitions.get(kind, "" if kind.startswith("Cluster") else project, name)
+        found[kind, name] = known.spec if known else None
+        left += [
+            (nested_kind(each), each["templateName"]) for each in (known.spec if known else {}).get("templates") or []
+        ]
+    return [(name, spec) for (_, name), spec in found.items()]
+
+
+def nested_kind(reference: Json) -> str:
+    """The kind of a template that another names."""
+    return "ClusterAnalysisTemplate" if reference.get("clusterScope") else "AnalysisTemplate"
 
 
 async def _artifacts(here: World, record: VerificationRecord) -> dict[str, list[Json]]:

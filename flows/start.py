@@ -1,5 +1,6 @@
 """Starting runs of Stages' deployments through Prefect's API, at most once for one reason."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,6 +19,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort, TaskRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Crashed, Scheduled
+from prefect.types._datetime import create_datetime_instance
 
 from blocks.errors import NotFound
 from blocks.ledger.records import PromotionRecord, VerificationRecord
@@ -27,6 +29,9 @@ STAGE_TAG = "drayage-stage"
 
 AUTO = "auto"
 """Tag of runs that the sweep started, so that they count as nobody's wish."""
+
+TARGETS_QUEUE = "default"
+"""The work queue of runs for single targets: their Stage's own lets one through at a time, which is the request."""
 
 MOST_CHILDREN = 50
 """Task runs and subflow runs looked at when a run's worker is gone; a run has one or two at work."""
@@ -46,7 +51,8 @@ async def start_promotion(client: PrefectClient, record: PromotionRecord) -> Flo
     """Start the run of a Promotion that is in the ledger."""
     parameters = {"freight": record.freight, "reason": record.reason, "promotion": record.name}
     deployment = f"promote/{stage_deployment(record.project, record.stage)}"
-    return await _start(client, deployment, parameters, f"promotion/{record.name}/{record.retries}", [])
+    key, queue = f"promotion/{record.name}/{record.retries}", TARGETS_QUEUE if record.target else None
+    return await _start(client, deployment, parameters, key, [], queue=queue)
 
 
 async def start_automatic(client: PrefectClient, project: str, stage: str, freight: str, key: str) -> FlowRun:
@@ -55,11 +61,13 @@ async def start_automatic(client: PrefectClient, project: str, stage: str, freig
     return await _start(client, name, {"freight": freight}, f"auto/{project}/{stage}/{freight}/{key}", [AUTO])
 
 
-async def start_verification(client: PrefectClient, record: VerificationRecord, key: str) -> FlowRun:
-    """Start a run for a verification that is in the ledger."""
+async def start_verification(
+    client: PrefectClient, record: VerificationRecord, key: str, at: datetime | None = None
+) -> FlowRun:
+    """Start a run for a verification that is in the ledger, now or at a time."""
     parameters = {"project": record.project, "stage": record.stage, "verification": record.id}
     tags = [f"project:{record.project}", f"stage:{record.stage}"]
-    return await _start(client, "verify/verify", parameters, f"verification/{record.id}/{key}", tags)
+    return await _start(client, "verify/verify", parameters, f"verification/{record.id}/{key}", tags, at)
 
 
 async def start_verification_of(client: PrefectClient, project: str, stage: str, actor: str) -> FlowRun:
@@ -84,7 +92,13 @@ async def start_clean_up(client: PrefectClient, record: PromotionRecord, key: st
 
 
 async def _start(
-    client: PrefectClient, deployment: str, parameters: dict[str, Any], key: str, tags: list[str]
+    client: PrefectClient,
+    deployment: str,
+    parameters: dict[str, Any],
+    key: str,
+    tags: list[str],
+    at: datetime | None = None,
+    queue: str | None = None,
 ) -> FlowRun:
     try:
         found = await client.read_deployment_by_name(deployment)
@@ -93,7 +107,10 @@ async def _start(
             f"Prefect at {client.api_url} has no deployment {deployment!r}: apply the Stage again, "
             "or run 'prefect deploy --all' for Drayage's own"
         ) from None
-    return await client.create_flow_run_from_deployment(found.id, parameters=parameters, idempotency_key=key, tags=tags)
+    state: Any = Scheduled(scheduled_time=create_datetime_instance(at)) if at else None
+    return await client.create_flow_run_from_deployment(
+        found.id, parameters=parameters, idempotency_key=key, tags=tags, state=state, work_queue_name=queue
+    )
 
 
 async def resume_elsewhere(client: PrefectClient, flow_run_id: str | UUID, sentence: str) -> None:

@@ -1,6 +1,7 @@
 """Verify: whether what a Stage runs is healthy and measures well. Success opens the way downstream."""
 
 import asyncio
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,18 +18,24 @@ from blocks.errors import Conflict, NotFound, Refused
 from blocks.ledger.records import PromotionRecord, VerificationPhase, VerificationRecord, Visit
 from flows.advance import announce_ready
 from flows.at_work import living
+from flows.auto_rollback import roll_back_if_wanted
 from flows.current_run import CurrentRun, current_run, describe, ended, leave_quietly
 from flows.freight.identity import collection_id
 from flows.health import wait_until_healthy
 from flows.lease import held
 from flows.measure_stage import measure_stage
 from flows.publish import publish_stage, tell_verification
+from flows.soak import leave_to_soak
 from flows.stage.model import Verification
 from flows.stage.outlook import read_outlook
 from flows.stage.pipeline import read_pipeline
 from flows.start import bury, resume_elsewhere, start_verification
 from flows.stop import stop_reason, stoppable
+from flows.verification.measure import Soaking
 from flows.world import World, world
+
+WITHIN: ContextVar[CurrentRun | None] = ContextVar("drayage_verified_within", default=None)
+"""The run of `promote` that a verification is a subflow of."""
 
 
 @flow(name="verify", persist_result=False)
@@ -50,6 +57,10 @@ async def verify(project: str, stage: str, verification: str = "", reason: str =
         return ended("Verified", f"{stage} asks for no verification and is healthy")
     if not record.phase.terminal:
         record = await _carry_out(here, record, run)
+    if not record.phase.terminal:
+        return ended("Soaking", f"{stage}: {record.message or 'another run goes on with it'}")
+    if record.phase is not VerificationPhase.SUCCESSFUL:
+        await roll_back_if_wanted(here, record.project, record.stage)
     await _hand_on(here, record.project, record.stage)
     return _final(record)
 
@@ -64,9 +75,13 @@ async def verify_stage(here: World, record: PromotionRecord, run: CurrentRun) ->
         return
     created = await _create(here, record.project, record.stage, record.name, record.actor, run.id)
     await publish_stage(here, record.project, record.stage)
-    state: State[Any] = await verify(  # type: ignore[misc]
-        record.project, record.stage, created.id, return_state=True
-    )
+    token = WITHIN.set(run)
+    try:
+        state: State[Any] = await verify(  # type: ignore[misc]
+            record.project, record.stage, created.id, return_state=True
+        )
+    finally:
+        WITHIN.reset(token)
     if state.is_cancelled():
         raise asyncio.CancelledError
 
@@ -128,11 +143,19 @@ async def _record(here: World, project: str, stage: str, id: str, run: CurrentRu
         if found.stage != stage:
             raise Refused(f"verification {id!r} is one of Stage {found.stage!r}, not {stage!r}")
         return found
+    if run.count > 1 and (begun := await _begun(here, project, stage, run)):
+        return begun
     wanted, current = await _wanted(here, project, stage), await _current(here, project, stage)
     if not wanted:
         return None
     newest = max(current.values(), key=lambda visit: visit.entered_at)
     return await _create(here, project, stage, newest.promotion, run.actor, run.id)
+
+
+async def _begun(here: World, project: str, stage: str, run: CurrentRun) -> VerificationRecord | None:
+    """What this run made before it left the worker, also when it was aborted meanwhile."""
+    latest = await here.ledger.verifications.list(project, stage, limit=10)
+    return next((each for each in latest if each.flow_run_id == run.id), None)
 
 
 async def _current(here: World, project: str, stage: str) -> dict[str, Visit]:
@@ -175,8 +198,10 @@ async def _carry_out(here: World, record: VerificationRecord, run: CurrentRun) -
         return await ledger.get(*key) or record
     try:
         async with held(lambda until: ledger.renew(*key, run.owner, until), seconds):
-            phase, message, metrics = await measure_stage(here, record, wanted, run.owner)
-            ended = await ledger.finish(*key, run.owner, phase, message, metrics, datetime.now(UTC))
+            outcome = await measure_stage(here, record, wanted, run.owner, _leave_after(here, run))
+            if not isinstance(outcome, Soaking):
+                phase, message, metrics = outcome
+                ended = await ledger.finish(*key, run.owner, phase, message, metrics, datetime.now(UTC))
     except asyncio.CancelledError:
         await asyncio.shield(_interrupted(here, record, run))
         raise
@@ -184,8 +209,17 @@ async def _carry_out(here: World, record: VerificationRecord, run: CurrentRun) -
         ended = await ledger.get(*key) or record
         if not ended.phase.terminal:
             await leave_quietly(run)
+    else:
+        if isinstance(outcome, Soaking):
+            return await leave_to_soak(here, record, run, outcome.until)
     await tell_verification(ended)
     return ended
+
+
+def _leave_after(here: World, run: CurrentRun) -> float | None:
+    """How long this run sleeps at most; a script's stays until the end."""
+    within = WITHIN.get()
+    return here.settings.leave_after_seconds if run.deployed or (within and within.deployed) else None
 
 
 async def _mark_verified(here: World, project: str, stage: str, actor: str) -> None:

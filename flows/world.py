@@ -5,23 +5,20 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from time import monotonic
 from weakref import WeakKeyDictionary
 
 from prefect.client.orchestration import get_client
-from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
-from blocks.argocd import ArgoCD
-from blocks.argocd_block import ArgoCDConnection
+from blocks.argocd_block import Connection
 from blocks.budget import Budgets
 from blocks.chart_repository import ChartRepositories
 from blocks.config_maps import read_config_maps
 from blocks.credential_exchange.ambient import clouds
 from blocks.credential_exchange.exchanger import Exchanger
 from blocks.credential_exchange.wanted import Site
-from blocks.credentials import SHARED, block_name
-from blocks.errors import NotFound, Unreachable
+from blocks.credentials import SHARED
+from blocks.errors import Unreachable
 from blocks.git.mirror import Mirrors
 from blocks.image_registry import ImageRegistry
 from blocks.ledger.ledger import Ledger
@@ -29,14 +26,13 @@ from blocks.records import BudgetKey, BudgetState
 from blocks.settings import Settings
 from blocks.web import Web
 from flows.clock import Clock
+from flows.clusters import Clusters
 from flows.credentials_lookup import CredentialsLookup
 from flows.promotion.result import CredentialsFor
+from flows.verification.sharing import Sharing
 
 SHARED_SECONDS = 5.0
 """How long several Warehouses share one answer of an image registry."""
-
-CLUSTER_SECONDS = 15.0
-"""How long the connection to an Argo CD is used before its block is read again."""
 
 
 @dataclass
@@ -57,7 +53,9 @@ class World:
     reported: dict[BudgetKey, BudgetState] = field(default_factory=dict, repr=False)
     clock: Clock = field(default_factory=Clock)
     tells: bool = True
-    _clusters: dict[str, tuple[float, ArgoCD]] = field(default_factory=dict, repr=False)
+    metrics: Web = field(default_factory=lambda: Web(allow_plain_http_credentials=True), repr=False)
+    measurements: Sharing = field(default_factory=Sharing, repr=False)
+    clusters: Clusters = field(default_factory=Clusters, repr=False)
 
     def credentials(self, project: str) -> CredentialsFor:
         """Make the look-up of repository credentials for one project (Kargo: exact before regex)."""
@@ -72,28 +70,9 @@ class World:
         async with get_client() as client:
             return await read_config_maps(client, project), await read_config_maps(client, SHARED)
 
-    async def argocd(self, project: str) -> ArgoCD:
-        """Connect to the project's Argo CD: block `drayage-argocd/<project>`, else `drayage-argocd/default`."""
-        read_at, cluster = self._clusters.get(project, (float("-inf"), None))
-        if cluster is None or monotonic() - read_at > CLUSTER_SECONDS:
-            cluster = (await _argocd_block(project)).connect()
-            self._clusters[project] = (monotonic(), cluster)
-        return cluster
-
-
-async def _argocd_block(project: str) -> ArgoCDConnection:
-    for name in (block_name(project, "argocd"), "default"):
-        try:
-            block: ArgoCDConnection = await ArgoCDConnection.aload(name)
-        except ValueError as error:
-            if not isinstance(error.__cause__, ObjectNotFound):
-                raise
-        else:
-            return block
-    raise NotFound(
-        f"no Argo CD is known for project {project!r}: save a Prefect block 'drayage-argocd/default' "
-        f"(or 'drayage-argocd/{block_name(project, 'argocd')}')"
-    )
+    async def argocd(self, project: str, name: str = "") -> Connection:
+        """Connect to an Argo CD of the project by the name of its block; without one to its default."""
+        return await self.clusters.of(project, name)
 
 
 _worlds: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Future[World]] = WeakKeyDictionary()
@@ -128,6 +107,8 @@ async def _open(settings: Settings) -> World:
         ),
         charts=ChartRepositories(allow_plain_http_credentials=over_http, budgets=http_budgets),
         web=Web(allow_plain_http_credentials=over_http, budgets=http_budgets),
+        # Metric servers are mostly inside clusters, where Argo Rollouts sends logins over plain http, too.
+        metrics=Web(allow_plain_http_credentials=True, budgets=http_budgets),
         lookup=CredentialsLookup(Exchanger(_site(settings))),
         budgets=(http_budgets, git_budgets),
     )
@@ -154,6 +135,7 @@ async def close_world() -> None:
         await here.registry.aclose()
         await here.charts.aclose()
         await here.web.aclose()
+        await here.metrics.aclose()
         here.lookup.clear()
         await here.ledger.close()
 

@@ -74,6 +74,15 @@ class Verifications(Part):
         async with self._database.write() as connection:
             return await rows.changed(connection, sa.update(verifications).where(mine).values(lease_until=lease_until))
 
+    async def leave(
+        self, project: str, id: str, owner: str, lease_until: datetime, flow_run_id: str, message: str
+    ) -> bool:
+        """Leave it to a run that begins later; before the lease ends nobody misses it. False when it is another's."""
+        mine = sa.and_(_is(project, id), verifications.c.phase.in_(OPEN), verifications.c.owner == owner)
+        left = {"owner": "", "lease_until": lease_until, "flow_run_id": flow_run_id, "message": message}
+        async with self._database.write() as connection:
+            return await rows.changed(connection, sa.update(verifications).where(mine).values(left))
+
     async def measure(
         self,
         project: str,

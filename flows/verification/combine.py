@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import re2
@@ -22,10 +22,10 @@ TAG = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 
 @dataclass(frozen=True)
 class Arguments:
-    """Values by name, and which of them must not be shown."""
+    """Values by name, and which texts must not be shown, with the name of the Secret each is from."""
 
     values: dict[str, str]
-    secrets: tuple[str, ...] = ()
+    secrets: dict[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Names only."""
@@ -81,7 +81,7 @@ def resolve(declared: Sequence[Argument], given: Mapping[str, str], secret: Look
     Raises Invalid, naming every argument that is left without.
     """
     values: dict[str, str] = {}
-    secrets = []
+    secrets: dict[str, str] = {}
     for argument in declared:
         source = argument.value_from.secret_key_ref if argument.value_from else None
         if argument.name in given:
@@ -90,10 +90,10 @@ def resolve(declared: Sequence[Argument], given: Mapping[str, str], secret: Look
             values[argument.name] = argument.value
         elif source:
             values[argument.name] = secret(source.name, source.key)
-            secrets.append(values[argument.name])
+            secrets[values[argument.name]] = source.name
     if missing := [argument.name for argument in declared if argument.name not in values]:
         raise Invalid(f"no value for argument(s) {', '.join(missing)}: give them in the Stage's verification.args")
-    return Arguments(values, tuple(secret for secret in secrets if secret))
+    return Arguments(values, {secret: name for secret, name in secrets.items() if secret})
 
 
 def plan(spec: AnalysisTemplateSpec, arguments: Arguments) -> list[Planned]:
@@ -113,7 +113,7 @@ def _matched(field: str, rules: Sequence[MetricRule], metrics: Sequence[Metric])
     matched = {}
     for rule in rules:
         try:
-            pattern = re2.compile(rule.metric_name)
+            pattern = re2.compile(".*" if rule.metric_name == "*" else rule.metric_name)
         except re2.error:
             raise Invalid(f"{field}: {rule.metric_name!r} is no regular expression") from None
         matched[rule.metric_name] = [metric.name for metric in metrics if pattern.search(metric.name)]

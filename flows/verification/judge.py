@@ -35,10 +35,13 @@ def next_measurement(metric: Metric, result: MetricResult, started_at: datetime)
     """Decide what follows for one metric. `started_at` is when the verification started."""
     if result.completed:
         return Done(result.phase, result.message)
+    if result.running:
+        return MeasureAt(result.running.resume_at or result.running.finished_at)
     if not result.measurements:
         return MeasureAt(started_at + (parse_duration(metric.initial_delay) if metric.initial_delay else timedelta()))
     interval = parse_duration(metric.interval) if metric.interval else ERROR_RETRY
-    return MeasureAt(result.measurements[-1].finished_at + interval)
+    last = result.measurements[-1]
+    return MeasureAt(max(last.finished_at + interval, last.resume_at or last.finished_at))
 
 
 def assessed(metric: Metric, result: MetricResult, terminating: bool = False) -> MetricResult:

@@ -1,20 +1,21 @@
 """Runs a verification: takes all measurements when they are due, and stops as soon as the outcome is certain.
 
-What was measured is handed out after every measurement, so that a run that was killed goes on where it was.
+What was measured is handed out after every measurement, so that a run that was killed goes on where it was. Between
+measurements that are far apart there is nothing to hold a process for: then a verification pauses and is called again.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from blocks.errors import DrayageError
-from blocks.records import Sample
+from blocks.errors import DrayageError, Retryable
 from flows.expression.conditions import judge
 from flows.redaction import redacted
 from flows.verification.combine import Planned
 from flows.verification.judge import Done, assessed, next_measurement, overall
+from flows.verification.measuring import Measured, Underway
 from flows.verification.model import Metric
 from flows.verification.result import Measurement, MetricPhase, MetricResult
 
@@ -28,19 +29,28 @@ class Surroundings:
     """What a verification needs of the world.
 
     `record` puts the results of all metrics so far where they survive, as JSON in the metrics' order. `secrets`
-    are texts that no message or metadata may show.
+    are texts that no message or metadata may show; there may be more of them after a measurement. With `leave_after`,
+    in seconds, nobody sleeps for longer than that.
     """
 
-    sample: Callable[[Metric], Awaitable[Sample]]
+    sample: Callable[[Metric, int, Mapping[str, str]], Awaitable[Measured | Underway]]
     record: Callable[[list[Json]], Awaitable[None]]
     now: Callable[[], datetime]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    secrets: Sequence[str] = field(default=(), repr=False)
+    secrets: Collection[str] = field(default=(), repr=False)
+    leave_after: float | None = None
+
+
+@dataclass(frozen=True)
+class Soaking:
+    """Nothing is due before this time; call again then, with what was recorded."""
+
+    until: datetime
 
 
 async def run_verification(
     plan: Sequence[Planned], started_at: datetime, around: Surroundings, recorded: Sequence[Mapping[str, Any]] = ()
-) -> tuple[MetricPhase, str, list[Json]]:
+) -> tuple[MetricPhase, str, list[Json]] | Soaking:
     """Measure until every metric is done or one that counts went wrong; return phase, sentence and results.
 
     `recorded` is what `record` was last given, when this verification was begun before. A metric with an interval
@@ -48,16 +58,25 @@ async def run_verification(
     """
     run = _Run(plan, started_at, around, recorded)
     tasks = [asyncio.create_task(run.metric(planned)) for planned in plan]
+    leaving = asyncio.create_task(run.leaving.wait())
     try:
-        for finished in asyncio.as_completed(tasks):
-            await finished
-            if run.decided:
-                break
+        while not run.decided and not run.leaving.is_set() and (left := [task for task in tasks if not task.done()]):
+            await asyncio.wait([*left, leaving], return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _end([*tasks, leaving])
+    if run.soaks:
+        return Soaking(run.nearest)
     return await run.ended()
+
+
+async def _end(tasks: Sequence["asyncio.Task[Any]"]) -> None:
+    """Cancel what is not done, and raise what went wrong in what is."""
+    done = [task for task in tasks if task.done()]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
 
 
 class _Run:
@@ -80,22 +99,52 @@ class _Run:
         }
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._recording = asyncio.Lock()
+        self._asleep: dict[str, datetime] = {}
+        self.leaving = asyncio.Event()
 
     @property
     def decided(self) -> bool:
         """Whether a metric that counts went wrong."""
         return any(result.counted_bad for result in self._results.values())
 
+    @property
+    def soaks(self) -> bool:
+        """Whether everybody who is not done sleeps for long."""
+        if self.decided or self._around.leave_after is None:
+            return False
+        waking = self._around.now() + timedelta(seconds=self._around.leave_after)
+        undone = [name for name, result in self._results.items() if not result.completed]
+        return bool(undone) and all(name in self._asleep and self._asleep[name] > waking for name in undone)
+
+    @property
+    def nearest(self) -> datetime:
+        """When the first of those who sleep wakes."""
+        return min(until for name, until in self._asleep.items() if not self._results[name].completed)
+
     async def metric(self, planned: Planned) -> None:
         """Measure one metric until it is done."""
         metric = planned.metric
         while not isinstance(due := next_measurement(metric, self._results[metric.name], self._started_at), Done):
-            await self._around.sleep(max(0.0, (due.at - self._around.now()).total_seconds()))
+            await self._sleep(metric.name, due.at)
             async with self._at_once:
                 measurement = await self._measurement(metric)
-            result = self._results[metric.name].plus(measurement, planned.retain)
-            self._results[metric.name] = assessed(metric, result)
+            result = self._results[metric.name]
+            if measurement.phase == "Running":
+                self._results[metric.name] = assessed(metric, replace(result, running=measurement))
+            else:
+                self._results[metric.name] = assessed(metric, result.plus(measurement, planned.retain))
             await self._record()
+        self._leave_if_soaking()
+
+    async def _sleep(self, name: str, until: datetime) -> None:
+        self._asleep[name] = until
+        self._leave_if_soaking()
+        await self._around.sleep(max(0.0, (until - self._around.now()).total_seconds()))
+        del self._asleep[name]
+
+    def _leave_if_soaking(self) -> None:
+        if self.soaks:
+            self.leaving.set()
 
     async def ended(self) -> tuple[MetricPhase, str, list[Json]]:
         """Judge what was cut short, and all together."""
@@ -105,15 +154,31 @@ class _Run:
         return *overall(list(self._results.values())), self._written()
 
     async def _measurement(self, metric: Metric) -> Measurement:
-        started_at = self._around.now()
+        result = self._results[metric.name]
+        before = result.running
+        started_at = before.started_at if before else self._around.now()
         try:
-            sample = await self._around.sample(metric)
-            phase, message = judge(sample.value, metric.success_condition, metric.failure_condition)
+            outcome = await self._around.sample(metric, result.number, before.metadata if before else {})
         except DrayageError as error:
-            return Measurement("Error", started_at, self._around.now(), message=self._redacted(str(error)))
-        metadata = {name: self._redacted(text) for name, text in sample.metadata.items()}
-        value, message = self._redacted(shown(sample.value)), self._redacted(message)
-        return Measurement(phase, started_at, self._around.now(), value, message, metadata)
+            return self._failed(started_at, error)
+        metadata = {name: self._redacted(text) for name, text in outcome.metadata.items()}
+        now, message = self._around.now(), self._redacted(outcome.message)
+        if isinstance(outcome, Underway):
+            until = now + timedelta(seconds=outcome.seconds)
+            return Measurement("Running", started_at, now, "", message, metadata, until)
+        if outcome.verdict is not None:
+            phase: MetricPhase = outcome.verdict
+        else:
+            phase, said = judged(metric, outcome.value)
+            message = message or self._redacted(said)
+        return Measurement(phase, started_at, now, self._redacted(shown(outcome.value)), message, metadata)
+
+    def _failed(self, started_at: datetime, error: DrayageError) -> Measurement:
+        """What could not be measured is an error, however sure the reason is; who asked for peace gets it."""
+        now = self._around.now()
+        peace = error.retry_after if isinstance(error, Retryable) else None
+        resume_at = now + timedelta(seconds=peace) if peace else None
+        return Measurement("Error", started_at, now, message=self._redacted(str(error)), resume_at=resume_at)
 
     async def _record(self) -> None:
         # One at a time, each with what is known when its turn comes: an older state never overwrites a newer one.
@@ -125,6 +190,14 @@ class _Run:
 
     def _redacted(self, text: str) -> str:
         return redacted(text, self._around.secrets)
+
+
+def judged(metric: Metric, value: Any) -> tuple[MetricPhase, str]:
+    """Judge a value by the metric's conditions; a tuple holds floats, an empty one, too."""
+    vector = isinstance(value, tuple)
+    return judge(
+        list(value) if vector else value, metric.success_condition, metric.failure_condition, vector=vector or None
+    )
 
 
 def shown(value: Any) -> str:

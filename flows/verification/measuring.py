@@ -56,7 +56,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Underway:
-    """What was begun has not ended: ask again after so many seconds, with this metadata. The worker may die meanwhile."""
+    """What was begun has not ended: ask again after so many seconds, with this metadata, perhaps on another worker."""
 
     seconds: float
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -73,9 +73,14 @@ Raises the leaves of `blocks.errors`. Whatever it raises makes the measurement a
 
 @dataclass(frozen=True)
 class ProviderKind:
-    """One provider. Those that only ask are `shared`: who asks the same at the same moment gets the same answer."""
+    """One provider.
+
+    Those that only ask are `shared`: who asks the same at the same moment gets the same answer; `same_for_all` says
+    that the settings tell all, so that also who asks in another project does.
+    """
 
     settings: type[Model]
     measure: Measure
     description: str
     shared: bool = True
+    same_for_all: bool = False

@@ -3,13 +3,15 @@
 What arguments make of a template is checked once more when they are put in.
 """
 
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, model_validator
+from pydantic.alias_generators import to_snake
 
 from flows.model import Model
 from flows.verification.placeholder import Count, Interval
-from flows.verification.prometheus import Prometheus
+from flows.verification.providers import PROVIDERS
 
 
 class SecretKeyReference(Model):
@@ -65,32 +67,48 @@ class TemplateName(Model):
     cluster_scope: bool = Field(default=False, description="Whether it is a ClusterAnalysisTemplate.")
 
 
-class Provider(Model):
+class OneProvider(Model):
     """Where measurements come from; exactly one."""
 
-    prometheus: Prometheus | None = Field(default=None, description="Query Prometheus.")
-    web: dict[str, Any] | None = Field(default=None, description="Ask a web server for JSON.")
-    job: dict[str, Any] | None = Field(default=None, description="Run a Kubernetes Job.")
-    datadog: dict[str, Any] | None = Field(default=None, description="Query Datadog.")
-    new_relic: dict[str, Any] | None = Field(default=None, description="Query New Relic.")
-    cloud_watch: dict[str, Any] | None = Field(default=None, description="Query CloudWatch.")
-    graphite: dict[str, Any] | None = Field(default=None, description="Query Graphite.")
-    influxdb: dict[str, Any] | None = Field(default=None, description="Query InfluxDB.")
-    wavefront: dict[str, Any] | None = Field(default=None, description="Query Wavefront.")
-    skywalking: dict[str, Any] | None = Field(default=None, description="Query SkyWalking.")
-    kayenta: dict[str, Any] | None = Field(default=None, description="Run a Kayenta judgement.")
-    plugin: dict[str, Any] | None = Field(default=None, description="Ask a plugin of Argo Rollouts.")
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, written: Any) -> Any:
+        for name in written if isinstance(written, Mapping) else ():
+            if name not in PROVIDERS:
+                raise ValueError(f"provider {name!r} is not known; known are: {', '.join(PROVIDERS)}")
+        return written
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if len(self.model_fields_set) != 1:
+        if len(self.model_fields_set) != 1 or self.settings is None:
             raise ValueError("a metric has exactly one provider")
         return self
 
     @property
     def kind(self) -> str:
         """The one provider's name as in manifests."""
-        return next(iter(self.model_dump(exclude_unset=True, by_alias=True)))
+        field = type(self).model_fields[next(iter(self.model_fields_set))]
+        return field.alias or ""
+
+    @property
+    def settings(self) -> Model:
+        """What the one provider is told."""
+        settings: Model = getattr(self, next(iter(self.model_fields_set)))
+        return settings
+
+
+if TYPE_CHECKING:
+    Provider = OneProvider
+else:
+    Provider = create_model(
+        "Provider",
+        __base__=OneProvider,
+        __doc__=OneProvider.__doc__,
+        **{
+            to_snake(name): (kind.settings | None, Field(default=None, alias=name, description=kind.description))
+            for name, kind in PROVIDERS.items()
+        },
+    )
 
 
 class Metric(Model):

@@ -19,20 +19,19 @@ Secrets = Mapping[str, Mapping[str, str]]
 
 def prepare(
     wanted: Verification,
-    templates: Sequence[Json | None],
+    templates: Sequence[tuple[str, Json | None]],
     *,
     variables: Sequence[Variable],
     context: Json,
     functions: Mapping[str, Callable[..., Any]],
     secrets: Secrets,
-) -> tuple[list[Planned], tuple[str, ...]]:
-    """Return the metrics with their arguments put in, and the secret texts that nothing may show.
+) -> tuple[list[Planned], dict[str, str]]:
+    """Return the metrics with their arguments put in, and the secret texts that nothing may show, with their Secrets.
 
-    `templates` are the specs in the order of `wanted.analysis_templates`, None where there is none; `secrets` maps
-    a Secret's name to its data. Raises Invalid with a sentence (Kargo: the verification is then an Error).
+    `templates` are names and specs, nested ones too, None where there is none; `secrets` maps a Secret's name to its
+    data. Raises Invalid with a sentence (Kargo: the verification is then an Error).
     """
-    specs = [_spec(reference.name, spec) for reference, spec in zip(wanted.analysis_templates, templates, strict=True)]
-    combined = combine(specs)
+    combined = combine([_spec(name, spec) for name, spec in templates])
     environment: Json = {**functions, "ctx": context}
     known = evaluated([each.model_dump(by_alias=True) for each in variables], environment, {})
     given = {

@@ -11,7 +11,10 @@ COMPLETED = ("Successful", "Failed", "Inconclusive", "Error")
 
 @dataclass(frozen=True)
 class Measurement:
-    """One value and its verdict. `value` is text, as shown to people."""
+    """One value and its verdict. `value` is text, as shown to people; before `resume_at` nothing more is asked.
+
+    One that is Running was begun and has not ended; its `metadata` says what to go on with.
+    """
 
     phase: MetricPhase
     started_at: datetime
@@ -19,10 +22,17 @@ class Measurement:
     value: str = ""
     message: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    resume_at: datetime | None = None
 
     def written(self) -> dict[str, Any]:
         """The measurement as JSON."""
-        optional = {"value": self.value, "message": self.message, "metadata": dict(self.metadata)}
+        resume_at = self.resume_at.isoformat() if self.resume_at else ""
+        optional = {
+            "value": self.value,
+            "message": self.message,
+            "metadata": dict(self.metadata),
+            "resumeAt": resume_at,
+        }
         times = {"startedAt": self.started_at.isoformat(), "finishedAt": self.finished_at.isoformat()}
         return {"phase": self.phase, **times} | {name: value for name, value in optional.items() if value}
 
@@ -36,6 +46,7 @@ class Measurement:
             written.get("value", ""),
             written.get("message", ""),
             written.get("metadata", {}),
+            datetime.fromisoformat(written["resumeAt"]) if "resumeAt" in written else None,
         )
 
 
@@ -43,7 +54,8 @@ class Measurement:
 class MetricResult:
     """All there is to know of one metric. The counts outlive the measurements, of which only the newest are kept.
 
-    `count` leaves out errors; `consecutive_…` count from the newest measurement back.
+    `count` leaves out errors; `consecutive_…` count from the newest measurement back. `running` was begun and has not
+    ended.
     """
 
     name: str
@@ -57,6 +69,12 @@ class MetricResult:
     consecutive_error: int = 0
     consecutive_success: int = 0
     measurements: tuple[Measurement, ...] = ()
+    running: Measurement | None = None
+
+    @property
+    def number(self) -> int:
+        """Which measurement is under way or next, from 1 on."""
+        return self.count + self.error + 1
 
     @property
     def count(self) -> int:
@@ -85,6 +103,7 @@ class MetricResult:
             consecutive_error=self.consecutive_error + 1 if phase == "Error" else 0,
             consecutive_success=self.consecutive_success + 1 if phase == "Successful" else 0,
             measurements=(*self.measurements, measurement)[-retain:],
+            running=None,
         )
 
     def written(self) -> dict[str, Any]:
@@ -99,11 +118,13 @@ class MetricResult:
             "consecutiveSuccess": self.consecutive_success,
         }
         head = {"name": self.name, "phase": self.phase, "message": self.message, "dryRun": self.dry_run}
-        return head | counts | {"measurements": [measurement.written() for measurement in self.measurements]}
+        taken = [*self.measurements, self.running] if self.running else self.measurements
+        return head | counts | {"measurements": [measurement.written() for measurement in taken]}
 
     @classmethod
     def read(cls, written: Mapping[str, Any]) -> Self:
         """Read what `written` wrote."""
+        taken = [Measurement.read(each) for each in written["measurements"]]
         return cls(
             name=written["name"],
             phase=written["phase"],
@@ -115,5 +136,6 @@ class MetricResult:
             error=written["error"],
             consecutive_error=written["consecutiveError"],
             consecutive_success=written["consecutiveSuccess"],
-            measurements=tuple(Measurement.read(each) for each in written["measurements"]),
+            measurements=tuple(each for each in taken if each.phase != "Running"),
+            running=next((each for each in taken if each.phase == "Running"), None),
         )

@@ -12,8 +12,19 @@ from urllib.parse import parse_qs
 import pytest
 
 from blocks.errors import BadAnswer, Invalid, Retryable, Unauthorized, Unavailable, Unreachable
-from blocks.prometheus import ClientCredentials, Question, Range, query
+from blocks import prometheus
+from blocks.prometheus import ClientCredentials, Question, Range
+from blocks.web import Web
 from tests.servers.prometheus import LOGIN, guarded_prometheus_url, prometheus_url  # noqa: F401
+
+
+async def query(question):
+    """Ask as a measurement does."""
+    web = Web(allow_plain_http_credentials=True)
+    try:
+        return await prometheus.query(question, web)
+    finally:
+        await web.aclose()
 
 
 @pytest.mark.parametrize(

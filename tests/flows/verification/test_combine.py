@@ -101,7 +101,7 @@ def test_secrets_stay_out_of_sight():
     """A Secret's value is put in, remembered as one to hide, and not shown by repr."""
     declared = [Argument.model_validate({"name": "t", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}})]
     arguments = resolve(declared, {}, lambda name, key: f"hush-{name}-{key}")
-    assert (arguments.values, arguments.secrets) == ({"t": "hush-s-k"}, ("hush-s-k",))
+    assert (arguments.values, arguments.secrets) == ({"t": "hush-s-k"}, {"hush-s-k": "s"})
     assert "hush" not in repr(arguments)
 
 

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from blocks.errors import Unavailable
-from blocks.records import Sample
+from blocks.errors import RateLimited, Unavailable
 from flows.verification.combine import Planned
-from flows.verification.measure import AT_ONCE, Surroundings, run_verification, shown
+from flows.verification.measure import AT_ONCE, Soaking, Surroundings, run_verification, shown
+from flows.verification.measuring import Measured, Underway
 from flows.verification.model import Metric
-from flows.verification.providers import measure
+from tests.flows.verification.contract import measured
 from tests.servers.prometheus import prometheus_url  # noqa: F401
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -31,12 +31,12 @@ class Course:
         self.taken = []
         self.recorded = []
 
-    async def sample(self, metric):
+    async def sample(self, metric, number, metadata):
         self.taken.append((metric.name, (self.time - NOON).total_seconds()))
         value = self.values[metric.name].pop(0)
         if isinstance(value, Exception):
             raise value
-        return Sample(value, self.time, {"query": "token=hush"})
+        return Measured(value, {"query": "token=hush"})
 
     async def record(self, results):
         self.recorded.append(results)
@@ -162,17 +162,68 @@ async def test_secrets_are_hidden():
     assert "Bearer ***** was refused" in str(course.recorded)
 
 
+async def test_peace_is_kept():
+    """A server that asks for peace is not asked again before, whatever the interval; a verdict it is not."""
+    course = Course(m=[RateLimited("429", 60.0), 0.5])
+    phase, _, [result] = await verify(course, planned(interval="5s", count=1))
+    assert (phase, result["error"], course.taken) == ("Successful", 1, [("m", 0.0), ("m", 60.0)])
+
+
+async def test_a_measurement_that_takes_its_time():
+    """What was begun is asked for again with its own metadata and number, and is one measurement in the end."""
+    course, seen = Course(), []
+
+    async def sample(metric, number, metadata):
+        seen.append((number, dict(metadata), (course.time - NOON).total_seconds()))
+        return Measured(0.5) if len(seen) == 3 else Underway(30, {"id": "x"})
+
+    around = Surroundings(sample, course.record, lambda: course.time, course.sleep)
+    phase, _, [result] = await run_verification([planned()], NOON, around)
+    assert (phase, result["count"], len(result["measurements"])) == ("Successful", 1, 1)
+    assert seen == [(1, {}, 0.0), (1, {"id": "x"}, 30.0), (1, {"id": "x"}, 60.0)]
+    assert course.recorded[0][0]["measurements"][0]["phase"] == "Running"
+
+
+async def test_soaks():
+    """Nobody sleeps between measurements far apart: the verification says when to go on, and takes none twice."""
+    course, plan, times = Course(m=[0.5] * 3), planned(interval="2h", count=3), []
+    outcome = await verify(course, plan, leave_after=300.0)
+    while isinstance(outcome, Soaking):
+        times.append((outcome.until - NOON).total_seconds())
+        course.time = outcome.until
+        outcome = await verify(course, plan, recorded=course.recorded[-1], leave_after=300.0)
+    phase, _, [result] = outcome
+    assert (phase, result["count"], times) == ("Successful", 3, [7200.0, 14400.0])
+    assert [at for _, at in course.taken] == [0.0, 7200.0, 14400.0]
+
+
+async def test_soaks_only_when_all_do():
+    """While one metric is measured often, the verification stays."""
+    course = Course(often=[0.5] * 4, rare=[0.5] * 2)
+    plan = planned("often", interval="10s", count=4), planned("rare", interval="1h", count=2)
+    outcome = await verify(course, *plan, leave_after=300.0)
+    assert outcome == Soaking(NOON + timedelta(hours=1))
+    assert len(course.taken) == 5
+
+
+async def test_a_decided_verification_does_not_soak():
+    """A failure ends all at once, however long the others would sleep."""
+    course = Course(bad=[2.0], rare=[0.5])
+    outcome = await verify(course, planned("rare", interval="9h", count=2), planned("bad"), leave_after=300.0)
+    assert outcome[0] == "Failed"
+
+
 async def test_concurrency_is_bounded():
     """However many metrics there are, only so many are measured at the same time."""
     under_way, most = 0, 0
 
-    async def sample(metric):
+    async def sample(metric, number, metadata):
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)
         await asyncio.sleep(0.005)
         under_way -= 1
-        return Sample(0.5, NOON)
+        return Measured(0.5)
 
     async def record(results):
         """Keep nothing."""
@@ -215,8 +266,8 @@ async def test_against_prometheus(prometheus_url, query, conditions, phase):  # 
     """Conditions over what a real Prometheus answers give each of the verdicts."""
     wanted = planned(query=query, address=prometheus_url, consecutiveErrorLimit=0, **conditions)
 
-    async def sample(metric):
-        return await measure(metric, datetime.now(UTC))
+    async def sample(metric, number, metadata):
+        return await measured("prometheus", metric.provider.settings.model_dump(), now=datetime.now(UTC))
 
     async def record(results):
         """Keep nothing."""

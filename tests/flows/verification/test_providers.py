@@ -6,9 +6,7 @@ import pytest
 
 from blocks.errors import Invalid
 from blocks.prometheus import Question, Range
-from flows.verification.model import Metric
-from flows.verification.prometheus import Prometheus
-from flows.verification.providers import measure, question
+from flows.verification.prometheus import Prometheus, question
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -42,10 +40,3 @@ def test_instants_that_are_none(expression):
     settings = {"address": "http://p", "rangeQuery": {"start": expression, "end": "now()", "step": "1m"}}
     with pytest.raises(Invalid, match="is no instant"):
         question(Prometheus.model_validate(settings), NOON)
-
-
-async def test_unknown_provider():
-    """A provider that is not available names those that are."""
-    metric = Metric.model_validate({"name": "m", "provider": {"wavefront": {}}})
-    with pytest.raises(Invalid, match="'wavefront' is not available yet; available are: prometheus"):
-        await measure(metric, NOON)
