@@ -3,16 +3,13 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
-from uuid import UUID
 
-from prefect.client.orchestration import PrefectClient, get_client
-from prefect.exceptions import ObjectNotFound
-from prefect.states import Cancelled, Cancelling
+from prefect.client.orchestration import get_client
 from ulid import ULID
 
 from blocks.errors import NotFound, Refused
 from blocks.ledger.records import Phase, PromotionRecord
+from flows.call_off import call_off, cancel_run
 from flows.clean_up import begin_clean_up
 from flows.promotion.admission import Declined, Wish, admit, check_wish
 from flows.publish import tell
@@ -96,7 +93,8 @@ async def abort_promotion(here: World, project: str, name: str, actor: str, reas
     aborted = await here.ledger.promotions.abort(project, name, actor, reason, datetime.now(UTC))
     if aborted.phase is Phase.ABORTED and aborted.flow_run_id:
         async with get_client() as client:
-            await _cancel(client, aborted.flow_run_id)
+            await cancel_run(client, aborted.flow_run_id)
+    await call_off(here, aborted)
     if aborted.phase is Phase.ABORTED and not known.phase.terminal:
         await tell(aborted, "promotion.aborted")
         await begin_clean_up(aborted)
@@ -131,15 +129,3 @@ async def approve_freight(here: World, project: str, stage: str, freight: str, a
     if definition.spec.request(found.origin) is None:
         raise Refused(f"Stage {stage!r} takes no Freight from Warehouse {found.origin!r}")
     return await here.ledger.stages.approve(project, stage, found.name, actor, datetime.now(UTC))
-
-
-async def _cancel(client: PrefectClient, flow_run_id: str) -> None:
-    """Stop a run: at once when no worker has it, else by asking its worker."""
-    try:
-        run = await client.read_flow_run(UUID(flow_run_id))
-        waiting = run.state is not None and (run.state.is_scheduled() or run.state.is_paused())
-        state: Any = (Cancelled if waiting else Cancelling)(message="The promotion was aborted.")
-        # Prefect takes a waiting run that was at work before for one that a worker has, and would wait for it.
-        await client.set_flow_run_state(run.id, state, force=waiting)
-    except ObjectNotFound:
-        return

@@ -8,8 +8,10 @@ from typing import Any
 from blocks.budget import asking_for
 from blocks.errors import Conflict
 from blocks.ledger.records import Phase, PromotionRecord, StepRun
+from flows.call_off import call_off
 from flows.clean_up import begin_clean_up
 from flows.current_run import CurrentRun, come_back, leave_quietly
+from flows.fan_out import fan_out
 from flows.lease import held
 from flows.people import ANSWER, ask
 from flows.promotion.engine import Away, Outcome, run_steps
@@ -31,16 +33,18 @@ AT_ONCE = 1.0
 
 
 async def carry_out(here: World, record: PromotionRecord, run: CurrentRun) -> PromotionRecord:
-    """Run the steps to their end and record how it went. The record must be Running and owned by this run.
+    """Run the steps to their end, of a request those for its targets, and record how it went.
 
-    A run that is cancelled aborts its Promotion; one whose worker shuts down hands it over; one that lost its lease
-    leaves without a trace.
+    The record must be Running and owned by this run. A run that is cancelled aborts its Promotion; one whose worker
+    shuts down hands it over; one that lost its lease leaves without a trace.
     """
     ledger, seconds = here.ledger.promotions, here.settings.lease_seconds
     workplace = Workplace(here.settings.root / "work", record.name)
     try:
         async with held(lambda until: ledger.renew(record.project, record.name, run.owner, until), seconds):
-            outcome = await _run(here, record, run, workplace)
+            outcome = await (
+                _run(here, record, run, workplace) if record.targets is None else fan_out(here, record, run)
+            )
             finished = await ledger.finish(
                 record.project, record.name, run.owner, outcome.phase, outcome.message, _now(), _health_checks(outcome)
             )
@@ -92,6 +96,7 @@ async def _interrupted(here: World, record: PromotionRecord, run: CurrentRun, wo
         await workplace.remove()
         await tell(record, "promotion.aborted")
         await begin_clean_up(aborted)
+        await call_off(here, aborted)
     else:
         await here.ledger.promotions.release(record.project, record.name, run.owner)
 

@@ -29,5 +29,5 @@ async def draft_scope(here: World, record: PromotionRecord, text: str = "") -> S
 
 def variables_of(scope: Scope) -> dict[str, object]:
     """Everything an expression may name before the first step."""
-    env = {"ctx": scope.context, **scope.functions}
+    env = {"ctx": scope.context, **scope.target, **scope.functions}
     return {**env, "vars": evaluated(scope.vars, env, {}), "outputs": {}}

@@ -33,6 +33,8 @@ async def tell(record: PromotionRecord, name: str) -> None:
         "phase": record.phase.value,
         "message": record.message,
     }
+    if record.target:
+        payload |= {"target": record.target, "request": record.request}
     resource = stage_resource(record.project, record.stage)
     key = f"{record.project}/{record.name}/{record.retries}"
     await try_post([event(name, resource, payload, key=key, project=record.project)])

@@ -16,6 +16,7 @@ from blocks.errors import DrayageError
 from blocks.ledger.promotion_claims import Started
 from blocks.ledger.records import Phase, PromotionRecord, VerificationRecord
 from flows.at_work import living, resume_hanging
+from flows.call_off import call_off
 from flows.publish import tell, tell_verification
 from flows.start import bury, resume_elsewhere, start_promotion, start_verification
 from flows.world import World
@@ -126,6 +127,8 @@ async def _act(here: World, client: PrefectClient, record: PromotionRecord, verd
         await tell(record, "promotion.aborted")
     else:
         await _fail(here, record, verdict.sentence, now)
+    if verdict.what in ("abort", "fail"):
+        await call_off(here, record)
 
 
 async def _fail(here: World, record: PromotionRecord, sentence: str, now: datetime) -> None:

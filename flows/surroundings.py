@@ -1,6 +1,8 @@
 """What a Promotion's steps and expressions see: read once from ledger and Prefect, for real runs and for trials."""
 
 import json
+from functools import partial
+from typing import Any
 
 from blocks.ledger.records import PromotionRecord
 from flows.control_plane import ControlPlane
@@ -10,6 +12,8 @@ from flows.notes import Notes
 from flows.promotion.environment import Scope, data_functions, promotion_context
 from flows.promotion.workplace import Surroundings, Workplace, trailers
 from flows.world import World
+
+Json = dict[str, Any]
 
 
 async def read_surroundings(here: World, record: PromotionRecord, workplace: Workplace) -> Surroundings:
@@ -23,7 +27,7 @@ async def read_surroundings(here: World, record: PromotionRecord, workplace: Wor
         directory=workplace.directory,
         credentials=here.credentials(record.project),
         git=here.git,
-        argocd=lambda: here.argocd(record.project),
+        argocd=partial(here.argocd, record.project),
         ask=here.web.request,
         control=ControlPlane(here, record),
         registry=here.registry,
@@ -48,4 +52,12 @@ async def read_scope(here: World, record: PromotionRecord, surroundings: Surroun
         actor=record.actor,
     )
     functions = freight_functions(**artifacts) | data_functions(data)
-    return Scope(context, record.vars, functions, data.secret_texts, notes.renew)
+    return Scope(context, record.vars, functions, data.secret_texts, notes.renew, await _target(here, record))
+
+
+async def _target(here: World, record: PromotionRecord) -> Json:
+    """What expressions see as `target`. A request itself has the first of its targets, to look ahead with."""
+    asked = await here.ledger.promotions.get(record.project, record.request) if record.target else record
+    targets = (asked.targets if asked else None) or []
+    found = next((each for each in targets if record.target in ("", each["name"])), None)
+    return {"target": found} if found else {}

@@ -13,6 +13,7 @@ from prefect.logging import get_run_logger
 
 from blocks.errors import DrayageError
 from blocks.ledger.records import PromotionRecord
+from flows.fan_out import TARGETS, ended_targets
 from flows.github_waits import changed_issues, completed_runs
 from flows.people import ANSWER, overdue
 from flows.promotion.github_steps import ISSUE, RUN
@@ -26,6 +27,7 @@ Look = Callable[[World, Sequence[PromotionRecord]], Awaitable[list[PromotionReco
 
 LOOKS: dict[str, Look] = {
     ANSWER: overdue,
+    TARGETS: ended_targets,
     KIND: closed_pull_requests,
     RUN: completed_runs,
     ISSUE: changed_issues,

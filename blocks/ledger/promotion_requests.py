@@ -88,6 +88,7 @@ def _of_target(asked: PromotionRecord, target: str, now: datetime) -> PromotionR
         retries=asked.retries,
         request=asked.name,
         target=target,
+        rollback=asked.rollback,
     )
 
 

@@ -13,6 +13,7 @@ from flows.stage.availability import Unavailable, available
 from flows.stage.candidate import Promote, candidate, intent
 from flows.stage.outlook import Outlook, read_outlook
 from flows.stage.pipeline import StageDefinition
+from flows.stage.targets import read_targets
 
 Json = dict[str, Any]
 
@@ -159,6 +160,7 @@ async def frozen(
         steps=steps,
         intent=meaning,
         flow_run_id=wish.flow_run_id,
+        targets=await read_targets(ledger, wish.project, stage.name, stage.spec),
         rollback=wish.rollback,
     )
 

@@ -112,10 +112,10 @@ async def _as_it_is() -> None:
 
 @dataclass(frozen=True)
 class Scope:
-    """What all steps of one Promotion share: `ctx`, the frozen variables, Freight and data functions.
+    """What all steps of one Promotion share: `ctx`, the frozen variables, the target, Freight and data functions.
 
-    `secrets` are texts that no message of a step may show. `renew` brings what functions know of Freight and Stages up
-    to date; it is called before a step's condition or config is evaluated.
+    `secrets` are texts that no message of a step may show. `target` holds `target`, where there is one. `renew` brings
+    what functions know of Freight and Stages up to date; it is called before a step's condition or config is evaluated.
     """
 
     context: Json
@@ -123,6 +123,7 @@ class Scope:
     functions: Functions = field(default_factory=dict, repr=False)
     secrets: Sequence[str] = field(default=(), repr=False)
     renew: Callable[[], Awaitable[None]] = field(default=_as_it_is, repr=False)
+    target: Json = field(default_factory=dict)
 
 
 def promotion_context(
@@ -168,7 +169,7 @@ def configured(scope: Scope, step: Json, runs: Sequence[StepRun]) -> Json:
 
 def _environment(scope: Scope, step: Json, runs: Sequence[StepRun]) -> Json:
     meta = scope.context.get("meta", {}) | {"step": {"alias": step["as"]}}
-    before = {**scope.functions, "ctx": scope.context | {"meta": meta}}
+    before = {**scope.functions, **scope.target, "ctx": scope.context | {"meta": meta}}
     outputs = state(runs)
     seen = before | {"outputs": outputs, **_task(step["as"], outputs)}
     variables = evaluated(scope.vars, before, {})

@@ -114,9 +114,11 @@ class Surroundings:
 
 def trailers(record: PromotionRecord, alias: str) -> dict[str, str]:
     """The lines that make a commit tell by itself why it was made."""
+    target = {"Drayage-Target": record.target} if record.target else {}
     return {
         "Drayage-Project": record.project,
         "Drayage-Stage": record.stage,
+        **target,
         "Drayage-Freight": f"{record.freight} ({alias})",
         "Drayage-Promotion": record.name,
         "Drayage-Actor": record.actor,
