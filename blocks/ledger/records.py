@@ -79,11 +79,15 @@ class Verified:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where one Freight stands: by Stage name, as Kargo's Freight status."""
+    """Where one Freight stands: by Stage name, as Kargo's Freight status.
+
+    `passed` says since when it is through a control-flow Stage, which it never leaves.
+    """
 
     verified_in: dict[str, Verified] = field(default_factory=dict)
     approved_for: dict[str, datetime] = field(default_factory=dict)
     currently_in: dict[str, datetime] = field(default_factory=dict)
+    passed: dict[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,9 @@ from blocks.ledger.visits import all_visits, in_stage, leave, mark_verified, ope
 CURRENT_LIMIT = 100_000
 """Open visits read at once: origins times Stages of one project."""
 
+REMEMBERED = 500
+"""Freight approved last, and stays verified last, that are looked at however old the Freight is."""
+
 
 class Stages(Part):
     """Visits, approvals and holds by Stage."""
@@ -50,6 +53,18 @@ class Stages(Part):
         query = all_visits().where(in_stage(project, stage)).order_by(visits.c.id.desc()).limit(limit)
         async with self._database.read() as connection:
             return await rows.every(connection, Visit, query)
+
+    async def remembered(self, project: str, limit: int = REMEMBERED) -> list[str]:
+        """Name the Freight that was approved or verified last in a project, whatever its age."""
+        approved = sa.select(approvals.c.freight).where(approvals.c.project == project)
+        approved = approved.order_by(approvals.c.approved_at.desc()).limit(limit)
+        verified = sa.select(visits.c.freight).where(
+            visits.c.project == project, visits.c.verified_at.is_not(None), visits.c.removed_at.is_(None)
+        )
+        verified = verified.order_by(visits.c.id.desc()).limit(limit)
+        query = sa.union(*(sa.select(each.subquery().c.freight) for each in (approved, verified)))
+        async with self._database.read() as connection:
+            return list((await connection.execute(query)).scalars())
 
     async def approve(self, project: str, stage: str, freight: str, actor: str, now: datetime) -> bool:
         """Approve a Freight for a Stage; False when it already was. Raises NotFound when it was deleted meanwhile."""

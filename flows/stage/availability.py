@@ -57,11 +57,18 @@ def available(
 
 
 def soaked(standing: Standing, stage: str, now: datetime) -> timedelta:
-    """How long the longest uninterrupted stay of verified Freight in a Stage was; stays do not add up."""
+    """How long the longest uninterrupted stay of verified Freight in a Stage was; stays do not add up.
+
+    Freight stays in a control-flow Stage from when it passed, for ever.
+    """
     verified = standing.verified_in.get(stage)
     completed = (verified.longest_soak if verified else None) or timedelta()
-    since = standing.currently_in.get(stage)
+    since = _since(standing, stage)
     return max(completed, now - since) if since else completed
+
+
+def _since(standing: Standing, stage: str) -> datetime | None:
+    return standing.currently_in.get(stage) or standing.passed.get(stage)
 
 
 def _upstream(sources: Sources, alias: str, standing: Standing, now: datetime) -> Availability:
@@ -84,8 +91,8 @@ def _in(stage: str, required: timedelta, alias: str, standing: Standing, now: da
     stayed = soaked(standing, stage, now)
     if stayed >= required:
         return Available(f"{alias} is verified in '{stage}'")
-    if stage in standing.currently_in:
-        ready = standing.currently_in[stage] + required
+    if since := _since(standing, stage):
+        ready = since + required
         return Unavailable(f"{alias} soaks in '{stage}' until {_instant(ready, now)}", until=ready)
     return Unavailable(
         f"{alias} left '{stage}' after {format_duration(stayed)} of the {format_duration(required)} it must stay; "
