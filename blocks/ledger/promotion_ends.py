@@ -66,7 +66,7 @@ class PromotionEnds(Part):
             )
             await _end(connection, ended, record.actor, message)
             if phase is Phase.SUCCEEDED and not record.target:
-                await enter(connection, project, record.stage, record.collection, name, now)
+                await enter(connection, project, record.stage, record.collection, name, now, record.origin)
                 await apply_intent(connection, record, now)
             return ended
 

@@ -29,13 +29,26 @@ async def open_visits(connection: AsyncConnection, project: str, stage: str) -> 
 
 
 async def enter(
-    connection: AsyncConnection, project: str, stage: str, collection: Mapping[str, str], promotion: str, now: datetime
+    connection: AsyncConnection,
+    project: str,
+    stage: str,
+    collection: Mapping[str, str],
+    promotion: str,
+    now: datetime,
+    promoted: str = "",
 ) -> None:
-    """Make the Stage hold a collection (origin → Freight). Freight that is already there keeps its visit."""
+    """Make the Stage hold a collection (origin → Freight). Freight that is already there keeps its visit.
+
+    When that of the origin `promoted` was there already, its visit is the new promotion's from now on: it brought what
+    is to be healthy.
+    """
     there = await open_visits(connection, project, stage)
     for origin, freight in collection.items():
         before = there.get(origin)
         if before and before.freight == freight:
+            if origin == promoted:
+                again = sa.update(visits).where(visits.c.id == before.id)
+                await connection.execute(again.values(promotion=promotion))
             continue
         if before:
             await leave(connection, before, now)
