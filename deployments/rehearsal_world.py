@@ -63,7 +63,7 @@ class RehearsalWorld(World):
         own, shared = ({each.name: each.data for each in known if each.project == name} for name in (project, SHARED))
         return own, shared
 
-    async def argocd(self, project: str) -> ArgoCD:
+    async def argocd(self, project: str, name: str = "") -> ArgoCD:
         """The sandbox's Argo CD."""
         return ArgoCD.from_token(self.cluster, "")
 

@@ -131,7 +131,7 @@ class _Driver:
         """Pause here, or leave when that is worth it."""
         if self.leave_after is not None and (attempted.form or attempted.wake_when or seconds >= self.leave_after):
             raise Away(seconds, run, attempted.wake_when, attempted.form)
-        await self.sleep(seconds)
+        await (attempted.rest or self.sleep)(seconds)
 
     def _passed_over(self, step: Json, run: StepRun, before: Sequence[StepRun]) -> StepRun | None:
         """Return the step ended without an attempt, or None when it is to run."""

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from blocks.errors import Invalid
 from blocks.records import Credentials
+from flows.promotion.identity import Identity
 
 Outputs = dict[str, Any]
 
@@ -39,10 +40,14 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Form:
-    """What people are asked: a JSON Schema whose properties are the fields, and Markdown that stands above them."""
+    """What people are asked: a JSON Schema whose properties are the fields, and Markdown that stands above them.
+
+    With `preview` a preview of the promotion is shown below the Markdown.
+    """
 
     schema: dict[str, Any]
     description: str = ""
+    preview: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,8 @@ class Waiting:
 
     `wake_when` says for what else the step waits, as `{"kind": …}` and what that kind of `flows.wake` needs. The run
     then leaves its worker, and the sweep or a webhook wakes it when that has come. With a `form` the run is suspended
-    until somebody has answered it; `ctx.people` has the answer at the next attempt.
+    until somebody has answered it; `ctx.people` has the answer at the next attempt. `rest` waits in the step's own
+    way for so many seconds, or less when it notices that it is time.
     """
 
     message: str
@@ -59,6 +65,7 @@ class Waiting:
     outputs: Outputs = field(default_factory=dict)
     wake_when: dict[str, Any] = field(default_factory=dict)
     form: Form | None = None
+    rest: Callable[[float], Awaitable[object]] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -82,19 +89,26 @@ class CredentialsFor(Protocol):
 
 @dataclass(frozen=True)
 class Answer:
-    """What somebody answered to a step's form. Whoever may answer may claim any name: nothing here is authenticated."""
+    """What somebody answered to a form. Whoever may answer may claim any name: only `identity` was proven.
+
+    `refused` says why what came with the answer proves nothing; such an answer counts for nobody.
+    """
 
     values: dict[str, Any]
     at: datetime
+    identity: Identity | None = None
+    refused: str = ""
 
 
 class People(Protocol):
-    """What people said to one step, and the audit trail of it."""
+    """What people said to one step, and the audit trail of it. `proves`: whether identities can be proven here."""
+
+    proves: bool
 
     async def answers(self) -> list[Answer]:
         """Return the answers to this step's forms, oldest first."""
 
-    async def note(self, verb: str, actor: str, message: str, at: datetime) -> None:
+    async def note(self, verb: str, actor: str, message: str, at: datetime, identity: Identity | None = None) -> None:
         """Write `Promotion<verb>` to the audit trail, once for the same actor and time."""
 
 
@@ -135,7 +149,7 @@ class StepContext:
     started_at: datetime
     credentials: CredentialsFor
     git: Any = None
-    argocd: Callable[[], Awaitable[Any]] | None = None
+    argocd: Callable[..., Awaitable[Any]] | None = None
     ask: Callable[..., Awaitable[Any]] | None = None
     people: People | None = None
     control: Control | None = None

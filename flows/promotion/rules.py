@@ -6,7 +6,7 @@ whose `if` wants them.
 """
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -47,7 +47,7 @@ _SEVERITY = (
 class Attempted:
     """What came of one attempt: a status, and whether it was an error.
 
-    `again_in` is the step's own wish in seconds, `not_before` what the other side asked for.
+    `again_in` is the step's own wish in seconds, `not_before` what the other side asked for, `rest` how it waits.
     """
 
     status: StepStatus
@@ -59,6 +59,7 @@ class Attempted:
     not_before: float = 0.0
     wake_when: Json = field(default_factory=dict)
     form: Form | None = None
+    rest: Callable[[float], Awaitable[object]] | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def attempted(answer: object) -> Attempted:
                 again_in=answer.again_in,
                 wake_when=answer.wake_when,
                 form=answer.form,
+                rest=answer.rest,
             )
         case Failed():
             final = answer.terminal

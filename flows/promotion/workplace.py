@@ -69,7 +69,7 @@ class Surroundings:
     directory: Path
     credentials: CredentialsFor
     git: Any
-    argocd: Callable[[], Any]
+    argocd: Callable[..., Any]
     ask: Callable[..., Any] | None = None
     control: Control | None = None
     registry: Any = None

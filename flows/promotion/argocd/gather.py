@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from blocks.applications.feed import Feed
 from blocks.errors import Invalid
 from blocks.records import Application
 from flows.promotion.argocd.selection import AppReference, key
@@ -11,7 +12,7 @@ from flows.promotion.result import StepContext
 
 
 class Cluster(Protocol):
-    """What steps need of `blocks.argocd.ArgoCD`."""
+    """What steps need of `blocks.argocd.ArgoCD` and `blocks.argocd_api.ArgoCDApi`."""
 
     namespace: str
 
@@ -24,15 +25,21 @@ class Cluster(Protocol):
     async def patch(self, namespace: str, name: str, body: dict[str, Any]) -> Application:
         """Apply a JSON merge patch."""
 
-    async def refresh(self, namespace: str, name: str, hard: bool = True) -> Application:
+    async def sync(self, namespace: str, name: str, patch: dict[str, Any]) -> None:
+        """Start the operation a merge patch asks for."""
+
+    async def refresh(self, namespace: str, name: str, hard: bool = True) -> None:
         """Ask Argo CD to look again."""
 
+    def feed(self, namespace: str) -> Feed:
+        """What is known of a namespace's Applications, by one watch for all who ask."""
 
-async def cluster(ctx: StepContext) -> Cluster:
-    """Return the cluster of this promotion. Raises Invalid when none is configured."""
+
+async def cluster(ctx: StepContext, name: str | None = None) -> Cluster:
+    """Return a cluster of this promotion, its default without a name. Raises Invalid when none is configured."""
     if ctx.argocd is None:
         raise Invalid("no Argo CD connection is configured: create a block of type 'Drayage Argo CD' in Prefect")
-    opened: Cluster = await ctx.argocd()
+    opened: Cluster = await (ctx.argocd(name) if name else ctx.argocd())
     return opened
 
 
@@ -61,9 +68,3 @@ async def _read(argocd: Cluster, reference: AppReference) -> list[Application]:
 def named(applications: Sequence[Application]) -> list[dict[str, str]]:
     """The `apps` output: name and namespace of each."""
     return [{"name": each["metadata"]["name"], "namespace": each["metadata"]["namespace"]} for each in applications]
-
-
-def next_look(ctx: StepContext) -> tuple[float, int]:
-    """Seconds until the next look, growing from 1 to 5, and the number of this one, kept in the output `looks`."""
-    looks = int(ctx.previous.get("looks", 0)) + 1
-    return min(5.0, float(looks)), looks

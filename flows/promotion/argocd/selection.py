@@ -13,6 +13,9 @@ from flows.stage.selector import selects
 NAMESPACE = "argocd"
 """Where Argo CD keeps Applications unless a step or the connection says otherwise."""
 
+WHICH = "Name of the Argo CD connection, where a project has several; not in Kargo."
+"""What the field `argocd` of both steps means."""
+
 
 class AppSelector(Model):
     """Labels Applications must have; all criteria must hold."""

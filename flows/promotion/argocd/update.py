@@ -10,7 +10,7 @@ from blocks.records import Application
 from flows.model import Model
 from flows.promotion.argocd.authorization import ANNOTATION, permits
 from flows.promotion.argocd.operation import operation, standing
-from flows.promotion.argocd.selection import NAMESPACE, AppReference, select
+from flows.promotion.argocd.selection import NAMESPACE, WHICH, AppReference, select
 from flows.promotion.argocd.sources import SourceUpdate, desired_revisions, edited
 
 REFRESH = "argocd.argoproj.io/refresh"
@@ -32,6 +32,7 @@ class UpdateConfig(Model):
     """Settings of `argocd-update`."""
 
     apps: list[AppUpdate] = Field(min_length=1, description="Applications to sync, in order.")
+    argocd: str | None = Field(default=None, min_length=1, description=WHICH)
 
 
 @dataclass(frozen=True)

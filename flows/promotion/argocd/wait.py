@@ -9,7 +9,7 @@ from blocks.errors import DrayageError, Terminal
 from blocks.records import Application
 from flows.model import Model
 from flows.promotion.argocd.conditions import errors, health_status, stale, status
-from flows.promotion.argocd.selection import NAMESPACE, AppReference, key, label, select
+from flows.promotion.argocd.selection import NAMESPACE, WHICH, AppReference, key, label, select
 
 WaitFor = Literal["health", "sync", "operation", "suspended", "degraded"]
 HEALTHS: dict[str, str] = {"health": "Healthy", "suspended": "Suspended", "degraded": "Degraded"}
@@ -37,6 +37,7 @@ class WaitConfig(Model):
     """Settings of `argocd-wait`."""
 
     apps: list[AppWait] = Field(min_length=1, description="Applications to wait for.")
+    argocd: str | None = Field(default=None, min_length=1, description=WHICH)
 
 
 @dataclass

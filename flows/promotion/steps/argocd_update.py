@@ -1,11 +1,14 @@
 """argocd-update: change Applications' sources and sync them."""
 
+from typing import Any
+
 from blocks.errors import Conflict
 from flows.promotion.argocd.foresee import described
-from flows.promotion.argocd.gather import Cluster, cluster, gather, named, next_look
+from flows.promotion.argocd.gather import Cluster, cluster, gather, named
 from flows.promotion.argocd.update import Promoting, Sync, UpdateConfig, UpdateDecision, decide_update
+from flows.promotion.argocd.watching import Watching
 from flows.promotion.foresight import Foreseen, Imagined
-from flows.promotion.result import HEALTH_CHECKS, StepContext, StepResult, Succeeded, Waiting
+from flows.promotion.result import HEALTH_CHECKS, StepContext, StepResult, Succeeded
 
 OUTWARD = True
 TIMEOUT = 300.0
@@ -19,18 +22,21 @@ async def run(config: UpdateConfig, ctx: StepContext) -> StepResult:
     Run again, it finds its operations by the promotion's name in them. Raises Retryable when an Application is
     missing, does not let the Stage change it, or fails to sync.
     """
-    argocd = await cluster(ctx)
+    argocd = await cluster(ctx, config.argocd)
+    watching = Watching(argocd, config.apps)
     decision = await _decision(config, ctx, argocd)
-    for sync in decision.syncs:
-        await _start(argocd, sync)
+    refused = [said for sync in decision.syncs if (said := await _start(argocd, sync))]
     if decision.error:
         raise decision.error
-    return _result(decision, ctx)
+    outputs = {"apps": named(decision.applications)}
+    if decision.waiting_for:
+        return watching.waiting(ctx, decision.waiting_for + refused, outputs)
+    return Succeeded(outputs | {HEALTH_CHECKS: _checks(config, decision)}, _synced(len(decision.applications)))
 
 
 async def foresee(config: UpdateConfig, ctx: StepContext, imagined: Imagined) -> Foreseen:
     """Read the Applications and tell what would be patched. Raises what `run` would raise."""
-    decision = await _decision(config, ctx, await cluster(ctx))
+    decision = await _decision(config, ctx, await cluster(ctx, config.argocd))
     if decision.error:
         raise decision.error
     description, diff = described(decision)
@@ -43,20 +49,22 @@ async def _decision(config: UpdateConfig, ctx: StepContext, argocd: Cluster) -> 
     return decide_update(config, applications, who, argocd.namespace)
 
 
-async def _start(argocd: Cluster, sync: Sync) -> None:
+async def _start(argocd: Cluster, sync: Sync) -> str:
+    """Start an operation; say why it cannot be started yet."""
     metadata = sync.application["metadata"]
     try:
-        await argocd.patch(metadata["namespace"], metadata["name"], sync.patch)
-    except Conflict:
+        await argocd.sync(metadata["namespace"], metadata["name"], sync.patch)
+    except Conflict as error:
         # It changed since it was judged, perhaps by a patch of ours whose answer was lost: judge it again soon.
-        return
+        return str(error)
+    return ""
 
 
-def _result(decision: UpdateDecision, ctx: StepContext) -> StepResult:
-    outputs = {"apps": named(decision.applications)}
-    if decision.waiting_for:
-        again_in, looks = next_look(ctx)
-        return Waiting("; ".join(decision.waiting_for), again_in, outputs | {"looks": looks})
-    count = len(decision.applications)
-    synced = f"synced {count} Application{'s' if count > 1 else ''}"
-    return Succeeded(outputs | {HEALTH_CHECKS: decision.health_checks}, synced)
+def _checks(config: UpdateConfig, decision: UpdateDecision) -> list[dict[str, Any]]:
+    """The health checks, each with the connection by which its Application is reached."""
+    where = {"argocd": config.argocd} if config.argocd else {}
+    return [check | where for check in decision.health_checks]
+
+
+def _synced(count: int) -> str:
+    return f"synced {count} Application{'s' if count > 1 else ''}"

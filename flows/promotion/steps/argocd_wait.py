@@ -1,8 +1,9 @@
 """argocd-wait: wait until Applications are healthy, synced, suspended, ..."""
 
-from flows.promotion.argocd.gather import cluster, gather, named, next_look, refresh
+from flows.promotion.argocd.gather import cluster, gather, named, refresh
 from flows.promotion.argocd.wait import WaitConfig, decide_wait
-from flows.promotion.result import StepContext, StepResult, Succeeded, Waiting
+from flows.promotion.argocd.watching import Watching
+from flows.promotion.result import StepContext, StepResult, Succeeded
 
 OUTWARD = True
 WAITS = True
@@ -16,7 +17,8 @@ async def run(config: WaitConfig, ctx: StepContext) -> StepResult:
 
     Raises Terminal for an Application that became Degraded or cannot be compared, Retryable for a missing one.
     """
-    argocd = await cluster(ctx)
+    argocd = await cluster(ctx, config.argocd)
+    watching = Watching(argocd, config.apps)
     applications = await gather(argocd, config.apps)
     decision = decide_wait(config, applications, ctx.previous.get("healthStatus", {}), argocd.namespace)
     await refresh(argocd, decision.refresh)
@@ -24,6 +26,5 @@ async def run(config: WaitConfig, ctx: StepContext) -> StepResult:
         raise decision.error
     outputs = {"apps": named(decision.applications), "healthStatus": decision.health}
     if decision.waiting_for:
-        again_in, looks = next_look(ctx)
-        return Waiting("; ".join(decision.waiting_for), again_in, outputs | {"looks": looks})
+        return watching.waiting(ctx, decision.waiting_for, outputs)
     return Succeeded(outputs, "all Applications are as wished")
