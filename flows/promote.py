@@ -18,12 +18,16 @@ from blocks.ledger.promotion_retries import RETRIED
 from blocks.ledger.records import Phase, PromotionRecord
 from flows.approval import check_askable, obtain_approval
 from flows.at_work import at_work
+from flows.auto_rollback import roll_back_if_wanted
+from flows.call_off import call_off
 from flows.carry_out import carry_out
 from flows.current_run import CurrentRun, current_run, describe, ended, retried_in_prefect
 from flows.preview import look_ahead
 from flows.promotion.admission import Declined, Wish, admit
+from flows.promotion.wish_back import wish_back
 from flows.publish import publish_stage, tell
 from flows.queue_up import wait_for_turn
+from flows.serve_target import serve_target
 from flows.stage.pipeline import read_pipeline
 from flows.stop import stoppable
 from flows.verify import verify_stage
@@ -36,7 +40,13 @@ LONGEST_FORM = 30_000
 @flow(name="promote", persist_result=False, validate_parameters=True)
 @stoppable
 async def promote(
-    project: str, stage: str, freight: str = "", reason: str = "", warehouse: str = "", promotion: str = ""
+    project: str,
+    stage: str,
+    freight: str = "",
+    reason: str = "",
+    warehouse: str = "",
+    promotion: str = "",
+    rollback: bool = False,
 ) -> Any:
     """Promote Freight into a Stage.
 
@@ -47,12 +57,15 @@ async def promote(
         reason: Why, for the audit trail.
         warehouse: Take the candidate of this Warehouse.
         promotion: Continue this Promotion, made before by the command line.
+        rollback: Go back: without Freight to the last one that was verified here before.
     """
     here, run = await world(), current_run()
     if not run.deployed:
         await check_askable(here.ledger, project, stage)
     wish = Wish(project, stage, run.actor, freight, warehouse, reason, run.automatic, run.id)
     async with at_work(here, run):
+        if rollback and not promotion:
+            wish = await wish_back(here.ledger, wish)
         return await _promote(here, run, wish, promotion)
 
 
@@ -63,6 +76,8 @@ async def _promote(here: World, run: CurrentRun, wish: Wish, promotion: str) -> 
         return ended("Skipped", record.sentence)
     record = await _retried(here, run, record)
     alias = await _name(here, run, record)
+    if record.target:
+        return _final(await serve_target(here, record, run), alias)
     if rejection := await _approved(here, record):
         return await _refuse(here, record, alias, rejection)
     if not record.phase.terminal:
@@ -72,6 +87,8 @@ async def _promote(here: World, run: CurrentRun, wish: Wish, promotion: str) -> 
     if record.phase is Phase.SUCCEEDED:
         await verify_stage(here, record, run)
     else:
+        await call_off(here, record)
+        await roll_back_if_wanted(here, record.project, record.stage)
         await publish_stage(here, record.project, record.stage)
     return _final(record, alias)
 
@@ -109,7 +126,9 @@ async def _name(here: World, run: CurrentRun, record: PromotionRecord) -> str:
     freight = await here.ledger.freight.get(record.project, record.freight)
     alias = freight.alias if freight else record.freight[:7]
     tags = [f"project:{record.project}", f"stage:{record.stage}", f"freight:{record.freight}"]
-    await describe(run, f"{record.stage} ← {alias}", tags)
+    if record.target:
+        tags += [f"target:{record.target}", f"request:{record.request}"]
+    await describe(run, f"{_place(record)} ← {alias}", tags)
     return alias
 
 
@@ -141,8 +160,13 @@ async def _refuse(here: World, record: PromotionRecord, alias: str, rejection: s
 def _final(record: PromotionRecord, alias: str) -> State[Any]:
     """Tell how the Promotion ended."""
     if record.phase is Phase.SUCCEEDED:
-        return ended("Promoted", f"{record.stage} runs {alias}")
+        return ended("Promoted", f"{_place(record)} runs {alias}")
     if record.phase is Phase.ABORTED:
         # Cancelled, because Prefect lets a run that is asked to stop end in no other state.
         return Cancelled(name="Aborted", message=record.message or f"the promotion of {alias} was aborted")
-    return Failed(name=record.phase.value, message=f"{record.stage} did not take {alias}: {record.message}")
+    return Failed(name=record.phase.value, message=f"{_place(record)} did not take {alias}: {record.message}")
+
+
+def _place(record: PromotionRecord) -> str:
+    """Where it goes: a Stage, or one of its targets."""
+    return f"{record.stage}/{record.target}" if record.target else record.stage

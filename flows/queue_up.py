@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from blocks.ledger.promotion_claims import Busy, Started
 from blocks.ledger.records import Phase, PromotionRecord
+from flows.auto_rollback import give_up_overtaken
 from flows.current_run import CurrentRun, come_back
 from flows.promotion.admission import refused_entry
 from flows.stage.outlook import read_outlook
@@ -38,6 +39,8 @@ async def wait_for_turn(here: World, record: PromotionRecord, run: CurrentRun) -
 async def _ask_for_turn(here: World, record: PromotionRecord, run: CurrentRun) -> PromotionRecord | NotYet:
     """Take the Stage once, or say who has it."""
     now = datetime.now(UTC)
+    if (record := await give_up_overtaken(here, record, now)).phase.terminal:
+        return record
     outlook = await read_outlook(here.ledger, record.project, also=[record.freight])
     if sentence := refused_entry(outlook, record, now):
         return await _give_up(here, record, run, sentence)

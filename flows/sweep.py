@@ -11,6 +11,7 @@ from prefect import flow
 from prefect.client.orchestration import PrefectClient, get_client
 
 from flows.advance import Ready, announce_ready
+from flows.auto_rollback import roll_back_failing
 from flows.clean_up import begin_clean_ups
 from flows.current_run import current_run, ended
 from flows.recover import recover
@@ -40,6 +41,7 @@ async def sweep() -> Any:
             done += await wake_waiting(here, client)
             done += await begin_clean_ups(here, client, now)
             done += await start_missing_verifications(here, client, now)
+            done += await roll_back_failing(here, client, now)
             for project in await here.ledger.definitions.list("Project"):
                 for ready in await announce_ready(here.ledger, project.name):
                     done += await _start_overdue(here, client, ready, now)
