@@ -53,14 +53,16 @@ class Database:
         return Path(self._url.database or "")
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction that only reads.
+    async def read(self, snapshot: bool = False) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that only reads; by `snapshot` all its queries see one moment, as always on SQLite.
 
         Raises Unreachable, Unavailable or Conflict when the database did not answer, and Unauthorized or
         NotFound when its URL is wrong.
         """
         engine, _ = self._engine()
         async with self._failures(), engine.connect() as connection:
+            if snapshot and not self.sqlite:
+                await connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     @asynccontextmanager

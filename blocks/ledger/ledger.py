@@ -13,6 +13,7 @@ from blocks.ledger.gate_answers import GateAnswers
 from blocks.ledger.leases import Leases
 from blocks.ledger.migrate import migrate
 from blocks.ledger.notes import Notes
+from blocks.ledger.overview import Overviews
 from blocks.ledger.promotions import Promotions
 from blocks.ledger.registry_index import RegistryIndex
 from blocks.ledger.retention import Retention
@@ -46,6 +47,7 @@ class Ledger:
         self.index = RegistryIndex(database)
         self.leases = Leases(database)
         self.retention = Retention(database)
+        self.overview = Overviews(database)
         self.rollbacks = Rollbacks(database)
 
     @classmethod

@@ -86,8 +86,9 @@ class PromotionQueries(Part):
         """
         found: dict[str, PromotionRecord] = {}
         for batch in rows.batches(freights) if freights else [[]]:
-            chosen = promotions.c.name.in_(pertinent(project, batch))
-            query = all_promotions().where(promotions.c.project == project, chosen)
+            among = sa.and_(promotions.c.project == project, promotions.c.freight.in_(batch))
+            names = sa.select(pertinent(project, among).subquery().c.name)
+            query = all_promotions().where(promotions.c.project == project, promotions.c.name.in_(names))
             found |= {record.name: record for record in await self._every(query.order_by(*newest()).limit(limit))}
         return list(found.values())
 

@@ -1,0 +1,215 @@
+"""All projects at once, as the rules about Stages look at them: a few queries, however many Stages there are.
+
+Of the Freight only the newest of each Warehouse is read at first, and what Stages hold. Where that does not decide,
+`behind` finds what lies deeper.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from blocks.ledger import rows
+from blocks.ledger.part import Part
+from blocks.ledger.pertinent import pertinent, stopping
+from blocks.ledger.records import Definition, FreightRecord, Hold, PromotionRecord, Standing, Visit
+from blocks.ledger.standings import read_standings
+from blocks.ledger.tables import approvals, definitions, freight, holds, promotions, visits
+
+NEWEST = 8
+"""Freight of each Warehouse read at first: more than most Stages trail behind it."""
+
+DEEPEST = 500
+"""Freight found behind each door at most, the newest first."""
+
+DOORS = 5_000
+"""Doors asked about in one query: five parameters each, below both databases' limit of 32,766."""
+
+AT_ONCE = 10_000
+
+HEAVY = ("vars", "steps", "collection", "health_checks", "waiting_for", "targets")
+BRIEF_PROMOTION = [column for column in rows.columns(promotions, PromotionRecord) if column.name not in HEAVY]
+CONTENTS = ("content", "metadata")
+BRIEF_FREIGHT = [column for column in rows.columns(freight, FreightRecord) if column.name not in CONTENTS]
+
+Key = tuple[str, str]
+"""Project and name."""
+
+
+class Door(NamedTuple):
+    """A way into a Stage: from an upstream Stage, or straight from a Warehouse when `upstream` is empty.
+
+    What has passed a `control_flow` Stage is not looked for again.
+    """
+
+    project: str
+    stage: str
+    origin: str
+    upstream: str
+    control_flow: bool = False
+
+
+@dataclass
+class About:
+    """Some Freight, where it stands, and the promotions that matter to it. Both are brief: without their contents.
+
+    Of promotions `vars`, `steps`, `collection`, `health_checks`, `waiting_for` and `targets` are left out.
+    """
+
+    freight: dict[Key, FreightRecord] = field(default_factory=dict)
+    standings: dict[Key, Standing] = field(default_factory=dict)
+    promotions: dict[Key, PromotionRecord] = field(default_factory=dict)
+
+
+@dataclass
+class Overview(About):
+    """Every project. Of each Warehouse the newest `NEWEST` Freight and all of the same age as the last of them."""
+
+    definitions: list[Definition] = field(default_factory=list)
+    visits: list[Visit] = field(default_factory=list)
+    holds: list[Hold] = field(default_factory=list)
+
+
+class Overviews(Part):
+    """Reading what the sweep decides by."""
+
+    async def read(self, kinds: Collection[str]) -> Overview:
+        """Read all projects as they are at one moment, with the definitions of these kinds."""
+        async with self._database.read(snapshot=True) as connection:
+            found = Overview()
+            defined = sa.select(*rows.columns(definitions, Definition)).where(definitions.c.kind.in_(kinds))
+            found.definitions = await rows.every(connection, Definition, defined)
+            there = sa.select(*rows.columns(visits, Visit)).where(visits.c.left_at.is_(None))
+            found.visits = await rows.every(connection, Visit, there)
+            found.holds = await rows.every(connection, Hold, sa.select(*rows.columns(holds, Hold)))
+            looked_at = _newest_and_held().cte("looked_at")
+            among = _among(promotions.c.project, promotions.c.freight, looked_at)
+            await _read_about(connection, found, looked_at, pertinent(None, among))
+        return found
+
+    async def behind(self, doors: Sequence[Door], known: Collection[Key]) -> About:
+        """Read the Freight that could enter by doors, unless it is known: verified upstream, approved, or straight.
+
+        At most `DEEPEST` for each Stage and Warehouse, the newest first.
+        """
+        found = About()
+        async with self._database.read(snapshot=True) as connection:
+            keys: dict[Key, None] = {}
+            for start in range(0, len(doors), DOORS):
+                query = _behind(doors[start : start + DOORS])
+                keys |= {(row.project, row.name): None for row in await connection.execute(query)}
+            fresh = [key for key in keys if key not in known]
+            for start in range(0, len(fresh), AT_ONCE):
+                looked_at = _values("looked_at", ("project", "name"), fresh[start : start + AT_ONCE])
+                among = _among(promotions.c.project, promotions.c.freight, looked_at)
+                await _read_about(connection, found, looked_at, stopping(among))
+        return found
+
+
+async def _read_about(connection: AsyncConnection, found: About, looked_at: sa.CTE, matter: Any) -> None:
+    """Read what is known about the Freight looked at, and the promotions that matter to it."""
+    wanted = sa.select(*BRIEF_FREIGHT).join(looked_at, _is(freight.c.project, freight.c.name, looked_at))
+    for row in await connection.execute(wanted):
+        found.freight[row.project, row.name] = FreightRecord(**row._mapping, content={})
+    found.standings |= await read_standings(connection, looked_at)
+    chosen = matter.subquery("matter")
+    these = sa.select(*BRIEF_PROMOTION).join(chosen, _is(promotions.c.project, promotions.c.name, chosen))
+    for record in await rows.every(connection, PromotionRecord, these):
+        found.promotions[record.project, record.name] = record
+
+
+def _newest_and_held() -> sa.CompoundSelect[Any]:
+    """Select project and name of each Warehouse's newest Freight, and of what Stages hold."""
+    origins = sa.select(freight.c.project, freight.c.origin).distinct().subquery("origins")
+    older = freight.alias("older")
+    last = (
+        sa.select(older.c.discovered_at)
+        .where(older.c.project == origins.c.project, older.c.origin == origins.c.origin)
+        .order_by(older.c.discovered_at.desc(), older.c.name.desc())
+        .offset(NEWEST - 1)
+        .limit(1)
+        .correlate(origins)
+        .scalar_subquery()
+    )
+    floors = sa.select(origins.c.project, origins.c.origin, last.label("floor")).subquery("floors")
+    newest = sa.select(freight.c.project, freight.c.name).join(
+        floors,
+        sa.and_(
+            freight.c.project == floors.c.project,
+            freight.c.origin == floors.c.origin,
+            sa.or_(floors.c.floor.is_(None), freight.c.discovered_at >= floors.c.floor),
+        ),
+    )
+    held = sa.select(visits.c.project, visits.c.freight).where(visits.c.left_at.is_(None))
+    return sa.union(newest, held, sa.select(holds.c.project, holds.c.freight))
+
+
+def _behind(doors: Sequence[Door]) -> sa.Select[Any]:
+    """Select project and name of the Freight that could enter by one of the doors."""
+    door = _values("doors", Door._fields, doors)
+    ways = _ways(door)
+    passed = sa.exists().where(
+        visits.c.project == ways.c.project,
+        visits.c.freight == ways.c.freight,
+        visits.c.stage == ways.c.stage,
+        visits.c.verified_at.is_not(None),
+        visits.c.removed_at.is_(None),
+    )
+    rank = sa.func.row_number().over(
+        partition_by=(ways.c.project, ways.c.stage, freight.c.origin),
+        order_by=(freight.c.discovered_at.desc(), freight.c.name.desc()),
+    )
+    ranked = (
+        sa.select(freight.c.project, freight.c.name, rank.label("rank"))
+        .join(ways, sa.and_(freight.c.project == ways.c.project, freight.c.name == ways.c.freight))
+        .where(freight.c.origin == ways.c.origin, sa.or_(sa.not_(ways.c.control_flow), sa.not_(passed)))
+        .subquery("ranked")
+    )
+    return sa.select(ranked.c.project, ranked.c.name).where(ranked.c.rank <= DEEPEST).distinct()
+
+
+def _ways(door: sa.CTE) -> sa.CTE:
+    """Select Freight before a Stage, and whether that is control-flow, for each way in that is open to it."""
+    to = (door.c.project, door.c.stage, door.c.origin, door.c.control_flow)
+    verified = sa.select(*to, visits.c.freight).join(
+        visits,
+        sa.and_(
+            visits.c.project == door.c.project,
+            visits.c.stage == door.c.upstream,
+            visits.c.verified_at.is_not(None),
+            visits.c.removed_at.is_(None),
+        ),
+    )
+    approved = sa.select(*to, approvals.c.freight).join(
+        approvals, sa.and_(approvals.c.project == door.c.project, approvals.c.stage == door.c.stage)
+    )
+    straight = sa.select(*to, freight.c.name.label("freight")).join(
+        freight, sa.and_(freight.c.project == door.c.project, freight.c.origin == door.c.origin)
+    )
+    return sa.union(verified, approved, straight.where(door.c.upstream == "")).cte("ways")
+
+
+def _values(name: str, columns: Iterable[str], lines: Sequence[tuple[Any, ...]]) -> sa.CTE:
+    """A table of given values."""
+    types = {"control_flow": sa.Boolean}
+    typed = [sa.column(each, types.get(each, sa.String)) for each in columns]
+    return sa.values(*typed, name=f"given_{name}").data(list(lines)).cte(name)
+
+
+def _is(project: sa.ColumnElement[str], name: sa.ColumnElement[str], table: sa.FromClause) -> sa.ColumnElement[bool]:
+    return sa.and_(project == table.c[0], name == table.c[1])
+
+
+def _among(project: sa.ColumnElement[str], name: sa.ColumnElement[str], table: sa.CTE) -> sa.ColumnElement[bool]:
+    return sa.tuple_(project, name).in_(sa.select(table.c[0], table.c[1]))
+
+
+def by_project(keyed: dict[Key, Any]) -> dict[str, dict[str, Any]]:
+    """Sort what is keyed by project and name into projects."""
+    found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    for (project, name), value in keyed.items():
+        found[project][name] = value
+    return found
