@@ -16,6 +16,9 @@ from blocks.ledger.tables import definition_history, definitions
 Key = tuple[str, str, str]
 """Kind, project, name."""
 
+CLUSTER_CONFIG = "cluster"
+"""What the only ClusterConfig is called."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -63,10 +66,14 @@ class Definitions(Part):
     async def of_kinds(
         self, kinds: Collection[str], project: str | None = None, limit: int = 100_000
     ) -> list[Definition]:
-        """Return the manifests of several kinds by project, kind and name, of one project where given."""
+        """Return the manifests of several kinds by project, kind and name.
+
+        Of one project where given, and then among them its Project and the ClusterConfig, if these kinds are asked for.
+        """
         query = sa.select(*rows.columns(definitions, Definition)).where(definitions.c.kind.in_(kinds))
         if project is not None:
-            query = query.where(definitions.c.project == project)
+            about_it = sa.and_(definitions.c.project == "", definitions.c.name.in_((project, CLUSTER_CONFIG)))
+            query = query.where(sa.or_(definitions.c.project == project, about_it))
         query = query.order_by(definitions.c.project, definitions.c.kind, definitions.c.name).limit(limit)
         async with self._database.read() as connection:
             return await rows.every(connection, Definition, query)

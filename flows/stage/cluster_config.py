@@ -14,9 +14,6 @@ from flows.stage.project_config import (
     each_window_once,
 )
 
-NAME = "cluster"
-"""What the only ClusterConfig is called."""
-
 
 class ClusterPromotionWindow(PromotionWindow):
     """When Stages of several projects may promote, or may not."""

@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from flows.model import Model
+from flows.promotion.approvers import Terms
 from flows.promotion.model import Duration, PromotionTemplate, Variable
 
 
@@ -148,7 +149,7 @@ class StageSelector(LabelSelector):
 
 
 class AutoRollback(Model):
-    """When a Stage goes back to Freight that was verified; not available yet."""
+    """When a Stage goes back to the Freight that was verified there last."""
 
     on_promotion: list[Literal["Failed", "Errored"]] = Field(
         default_factory=list, description="Outcomes of promotions."
@@ -164,7 +165,7 @@ class PromotionPolicy(Model):
     stage_selector: StageSelector | None = Field(default=None, description="Which Stages.")
     stage: str | None = Field(default=None, description="Deprecated: exact name.")
     auto_promotion_enabled: bool = Field(default=False, description="Whether Freight enters without a person.")
-    auto_rollback: AutoRollback | None = Field(default=None, description="When to go back; not available yet.")
+    auto_rollback: AutoRollback | None = Field(default=None, description="When to go back; unset: never.")
 
     @model_validator(mode="after")
     def _one_selector(self) -> Self:
@@ -173,10 +174,9 @@ class PromotionPolicy(Model):
         return self
 
 
-class Approval(Model):
+class Approval(Terms):
     """What people must say before Freight enters."""
 
-    min_approvals: int = Field(default=1, ge=1, le=10, description="Distinct people who must approve.")
     timeout: Duration = Field(default="168h", description="How long to wait before the promotion fails.")
 
 
@@ -193,3 +193,6 @@ class StagePolicySpec(Model):
     stage_selector: StageSelector = Field(description="Which Stages.")
     approval: Approval | None = Field(default=None, description="Ask people before promoting.")
     targets: TargetLimits | None = Field(default=None, description="How a Stage fans out to its targets.")
+    queue: Literal["Every", "Latest"] | None = Field(
+        default=None, description="Whether every waiting promotion runs, or only the latest of a Warehouse."
+    )

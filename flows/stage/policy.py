@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from flows.stage.model import Approval, AutoRollback, PromotionPolicy, StagePolicySpec
 from flows.stage.selector import Labels, selects
+
+Queue = Literal["Every", "Latest"]
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,22 @@ def auto_rollback(policies: Iterable[PromotionPolicy], stage_name: str, labels: 
     return next((each.auto_rollback for each in policies if _about(each, stage_name, labels)), None)
 
 
-def approval_for(policies: Iterable[StagePolicySpec], stage_name: str, labels: Labels) -> Approval | None:
-    """The strictest approval asked for by any policy about a Stage, the one with the most people; None when none is.
+def approvals_for(policies: Iterable[StagePolicySpec], stage_name: str, labels: Labels) -> list[Approval]:
+    """What people must say by the policies about a Stage: all of it, the one with the most people first.
 
     Raises Invalid when a policy cannot be evaluated.
     """
     asked = [each.approval for each in policies if each.approval and selects(each.stage_selector, stage_name, labels)]
-    return max(asked, key=lambda approval: approval.min_approvals, default=None)
+    return sorted(asked, key=lambda approval: -approval.min_approvals)
+
+
+def queue_for(policies: Iterable[StagePolicySpec], stage_name: str, labels: Labels) -> Queue:
+    """Whether every waiting promotion of a Stage runs or only the latest: what the first policy that says so says.
+
+    Raises Invalid when a policy cannot be evaluated.
+    """
+    said = (each.queue for each in policies if each.queue and selects(each.stage_selector, stage_name, labels))
+    return next(said, "Every")
 
 
 def _about(policy: PromotionPolicy, stage_name: str, labels: Labels) -> bool:
