@@ -32,6 +32,7 @@ async def tell(record: PromotionRecord, name: str) -> None:
         "actor": record.actor,
         "phase": record.phase.value,
         "message": record.message,
+        "rollback": bool(record.rollback),
     }
     if record.target:
         payload |= {"target": record.target, "request": record.request}

@@ -50,6 +50,7 @@ async def read_scope(here: World, record: PromotionRecord, surroundings: Surroun
         alias=surroundings.freight[record.origin].alias,
         origin=record.origin,
         actor=record.actor,
+        rollback=bool(record.rollback),
     )
     functions = freight_functions(**artifacts) | data_functions(data)
     return Scope(context, record.vars, functions, data.secret_texts, notes.renew, await _target(here, record))

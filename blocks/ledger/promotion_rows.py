@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from blocks.errors import Conflict, NotFound
 from blocks.ledger import rows
 from blocks.ledger.audit import write_event
-from blocks.ledger.records import AuditEvent, Phase, PromotionRecord, StepRun
+from blocks.ledger.records import AuditEvent, Json, Phase, PromotionRecord, StepRun
 from blocks.ledger.tables import promotions, step_runs
 
 OPEN = (Phase.PENDING, Phase.RUNNING)
@@ -58,11 +58,20 @@ async def put_step(connection: AsyncConnection, project: str, name: str, step: S
 
 
 async def write_promotion_event(
-    connection: AsyncConnection, record: PromotionRecord, verb: str, actor: str, message: str, at: datetime
+    connection: AsyncConnection,
+    record: PromotionRecord,
+    verb: str,
+    actor: str,
+    message: str,
+    at: datetime,
+    more: Json | None = None,
 ) -> None:
-    """Add `Promotion<verb>` to the trail."""
+    """Add `Promotion<verb>` to the trail, with `more` data than every such event has."""
     data = {"stage": record.stage, "freight": record.freight, "origin": record.origin, "reason": record.reason}
     if record.target:
         data |= {"target": record.target, "request": record.request}
+    if record.rollback:
+        data["rollback"] = record.rollback
+    data |= more or {}
     subject = f"{record.kind}/{record.name}"
     await write_event(connection, AuditEvent(record.project, f"Promotion{verb}", subject, actor, message, at, data))

@@ -116,12 +116,7 @@ def unsupported(spec: ProjectConfigSpec) -> list[tuple[str, str]]:
         "stageLinks": (spec.stage_links, "links beside Stages"),
         "promotionWindows": (spec.promotion_windows, "promotion windows"),
     }
-    found = [(path, f"{what} are not available yet; remove the field") for path, (used, what) in later.items() if used]
-    return found + [
-        (f"promotionPolicies[{index}].autoRollback", "automatic rollback is not available yet; remove the field")
-        for index, policy in enumerate(spec.promotion_policies)
-        if policy.auto_rollback
-    ]
+    return [(path, f"{what} are not available yet; remove the field") for path, (used, what) in later.items() if used]
 
 
 def _exact_name(policy: PromotionPolicy) -> str | None:

@@ -377,7 +377,6 @@ spec:
             "  freightLinks: [{title: t, url: u}]\n  stageLinks: [{title: t, url: u}]\n"
             "  promotionWindows: [{name: w, kind: Deny, dtstart: a, dtend: b}]\n",
             [
-                "10: spec.promotionPolicies[0].autoRollback: automatic rollback is not available yet; remove the field",
                 "11: spec.webhookReceivers: webhook receivers are not available yet; remove the field",
                 "13: spec.freightLinks: links beside Freight are not available yet; remove the field",
                 "14: spec.stageLinks: links beside Stages are not available yet; remove the field",
