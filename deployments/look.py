@@ -6,6 +6,7 @@ from typing import Any
 
 from blocks.ledger.ledger import Ledger
 from deployments import shapes
+from deployments.request_shape import asked_for
 from flows.freight.describe import one_line
 from flows.stage.outlook import read_outlook
 
@@ -57,7 +58,16 @@ async def _promotions(ledger: Ledger, project: str, name: str, stage: str, limit
     if name:
         one = await ledger.promotions.get(project, name)
         return [shapes.promotion(one, list(await ledger.promotions.steps(project, name)))] if one else []
-    return [shapes.promotion(each) for each in await ledger.promotions.list(project, stage or None, limit=limit)]
+    found = await ledger.promotions.list(project, stage or None, limit=limit, kind="Promotion")
+    return [shapes.promotion(each) for each in found]
+
+
+async def _promotion_requests(ledger: Ledger, project: str, name: str, stage: str, limit: int) -> list[Json]:
+    if not name:
+        found = await ledger.promotions.list(project, stage or None, limit=limit, kind="PromotionRequest")
+        return await asked_for(ledger, found)
+    one = await ledger.promotions.get(project, name)
+    return await asked_for(ledger, [one]) if one and one.targets is not None else []
 
 
 async def _events(ledger: Ledger, project: str, _name: str, _stage: str, limit: int) -> list[Json]:
@@ -77,12 +87,14 @@ LOOK: dict[str, Look] = {
             "AnalysisTemplate",
             "ClusterAnalysisTemplate",
             "StagePolicy",
+            "Target",
         )
     },
     "Warehouse": _warehouses,
     "Stage": _stages,
     "Freight": _freight,
     "Promotion": _promotions,
+    "PromotionRequest": _promotion_requests,
     "Event": _events,
 }
 
@@ -93,6 +105,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "Stage": ("NAME", "FREIGHT", "VERSIONS", "AUTO", "LAST PROMOTION"),
     "Freight": ("NAME", "ALIAS", "ORIGIN", "VERSIONS", "VERIFIED IN", "DISCOVERED"),
     "Promotion": ("NAME", "STAGE", "FREIGHT", "PHASE", "CREATED", "MESSAGE"),
+    "PromotionRequest": ("NAME", "STAGE", "FREIGHT", "PHASE", "TARGETS", "CREATED", "MESSAGE"),
+    "Target": ("NAME", "LABELS", "CREATED"),
     "Event": ("TIME", "TYPE", "OBJECT", "ACTOR", "MESSAGE"),
 }
 
@@ -120,6 +134,12 @@ def row(kind: str, shape: Json) -> tuple[str, ...]:
         case "Promotion":
             freight = shape["spec"]["freight"][:7]
             return name, shape["spec"]["stage"], freight, status["phase"], created, status.get("message", "")
+        case "PromotionRequest":
+            freight, counts = shape["spec"]["freight"][:7], status["summary"]
+            done = f"{counts['succeeded']}/{counts['total']}"
+            return name, shape["spec"]["stage"], freight, status["phase"], done, created, status.get("message", "")
+        case "Target":
+            return name, ",".join(f"{key}={value}" for key, value in (metadata.get("labels") or {}).items()), created
         case "Event":
             about = shape["involvedObject"]
             subject = f"{about['kind']}/{about['name']}"

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+import httpx
 from prefect.client.orchestration import get_client
+from prefect.exceptions import PrefectException
 from ulid import ULID
 
-from blocks.errors import NotFound, Refused
+from blocks.errors import DrayageError, NotFound, Refused
 from blocks.ledger.records import Phase, PromotionRecord
 from flows.call_off import call_off, cancel_run
 from flows.clean_up import begin_clean_up
@@ -32,11 +34,24 @@ async def ask_promotion(here: World, wish: Wish) -> PromotionRecord:
     return await here.ledger.promotions.attach_run(record.project, record.name, str(run.id))
 
 
-async def ask_promotions(here: World, wishes: Sequence[Wish]) -> list[PromotionRecord]:
-    """Create several Promotions and start them; when one may not be, none is made (Kargo: downstream promotion)."""
+async def ask_promotions(here: World, wishes: Sequence[Wish]) -> tuple[list[PromotionRecord], list[str]]:
+    """Create several Promotions and start them; when one may not be, none is made (Kargo: downstream promotion).
+
+    What goes wrong after that check hinders no other Stage: returned are the Promotions, and a sentence for each Stage
+    to which there is none. Raises what went wrong when there is none at all.
+    """
     for wish in wishes:
         await check_wish(here.ledger, wish, datetime.now(UTC))
-    return [await ask_promotion(here, wish) for wish in wishes]
+    made: list[PromotionRecord] = []
+    failed: list[tuple[str, Exception]] = []
+    for wish in wishes:
+        try:
+            made.append(await ask_promotion(here, wish))
+        except (DrayageError, httpx.HTTPError, PrefectException) as error:
+            failed.append((wish.stage, error))
+    if failed and not made:
+        raise failed[0][1]
+    return made, [f"Stage {stage!r}: {str(error) or type(error).__name__}" for stage, error in failed]
 
 
 async def stages_below(here: World, project: str, stage: str) -> list[str]:

@@ -150,8 +150,15 @@ def promotion(record: PromotionRecord, steps: list[StepRun] | None = None) -> Js
             "namespace": record.project,
             "creationTimestamp": _time(record.created_at),
             "annotations": {"kargo.akuity.io/create-actor": record.actor},
+            **_owned(record),
         },
-        "spec": {"stage": record.stage, "freight": record.freight, "vars": record.vars, "steps": record.steps},
+        "spec": {
+            "stage": record.stage,
+            "freight": record.freight,
+            **({"target": record.target} if record.target else {}),
+            "vars": record.vars,
+            "steps": record.steps,
+        },
         "status": _filled(
             {
                 "phase": record.phase.value,
@@ -167,6 +174,13 @@ def promotion(record: PromotionRecord, steps: list[StepRun] | None = None) -> Js
             }
         ),
     }
+
+
+def _owned(record: PromotionRecord) -> Json:
+    """What says that a Promotion belongs to a request, as Kubernetes does."""
+    if not record.request:
+        return {}
+    return {"ownerReferences": [{"apiVersion": KARGO, "kind": "PromotionRequest", "name": record.request}]}
 
 
 def event(record: AuditEvent) -> Json:

@@ -8,7 +8,9 @@ KINDS = {
     "warehouse": "Warehouse",
     "stage": "Stage",
     "freight": "Freight",
+    "target": "Target",
     "promotion": "Promotion",
+    "promotionrequest": "PromotionRequest",
     "promotiontask": "PromotionTask",
     "clusterpromotiontask": "ClusterPromotionTask",
     "analysistemplate": "AnalysisTemplate",
@@ -18,7 +20,7 @@ KINDS = {
 }
 ODD_PLURALS = {"stagepolicies": "stagepolicy", "freight": "freight", "freights": "freight"}
 SHORT = {"promo": "promotion", "promos": "promotion"}
-RECORDS = ("Promotion", "Event")
+RECORDS = ("Promotion", "PromotionRequest", "Event")
 
 
 def kind(word: str) -> str:

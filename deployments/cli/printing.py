@@ -56,5 +56,6 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], empty: st
 def say_phase(record: "PromotionRecord") -> None:
     """Tell a person who waits what a Promotion has come to."""
     print(
-        f"promotion/{record.name} {record.phase}" + (f": {record.message}" if record.message else ""), file=sys.stderr
+        f"{record.kind.lower()}/{record.name} {record.phase}" + (f": {record.message}" if record.message else ""),
+        file=sys.stderr,
     )

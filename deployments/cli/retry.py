@@ -15,6 +15,7 @@ app = typer.Typer(help="Have a failed Promotion go on.", no_args_is_help=True)
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the audit trail.")]
 
 
+@app.command("promotionrequest")
 @app.command("promotion")
 def promotion(
     name: Annotated[str, typer.Argument(help="The Promotion.")],
@@ -22,7 +23,7 @@ def promotion(
     reason: Reason = "",
     wait: Wait = False,
 ) -> None:
-    """Go on at the step that failed, with the outputs of those before it. Prefect's own "Retry" does the same."""
+    """Go on at the step that failed, of a request with the targets that failed. Prefect's own "Retry" does the same."""
     from deployments.command import run_command
     from deployments.requests import retry_promotion, wait_for_promotion
     from flows.current_run import operating_user
@@ -33,6 +34,6 @@ def promotion(
 
     record = run_command(work)
     if not wait:
-        print(f"promotion/{name} retried")
+        print(f"{record.kind.lower()}/{name} retried")
     elif record.phase != "Succeeded":
         raise SystemExit(1)
