@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -70,13 +71,8 @@ class Definitions(Part):
 
         Of one project where given, and then among them its Project and the ClusterConfig, if these kinds are asked for.
         """
-        query = sa.select(*rows.columns(definitions, Definition)).where(definitions.c.kind.in_(kinds))
-        if project is not None:
-            about_it = sa.and_(definitions.c.project == "", definitions.c.name.in_((project, CLUSTER_CONFIG)))
-            query = query.where(sa.or_(definitions.c.project == project, about_it))
-        query = query.order_by(definitions.c.project, definitions.c.kind, definitions.c.name).limit(limit)
         async with self._database.read() as connection:
-            return await rows.every(connection, Definition, query)
+            return await rows.every(connection, Definition, defined(kinds, project).limit(limit))
 
     async def list(self, kind: str, project: str | None = None, limit: int = 10_000) -> list[Definition]:
         """Return the manifests of a kind by project and name, of one project where given."""
@@ -86,6 +82,15 @@ class Definitions(Part):
         query = query.order_by(definitions.c.project, definitions.c.name).limit(limit)
         async with self._database.read() as connection:
             return await rows.every(connection, Definition, query)
+
+
+def defined(kinds: Collection[str], project: str | None) -> sa.Select[Any]:
+    """Select manifests of several kinds in order; of one project with its Project and the ClusterConfig."""
+    query = sa.select(*rows.columns(definitions, Definition)).where(definitions.c.kind.in_(kinds))
+    if project is not None:
+        about_it = sa.and_(definitions.c.project == "", definitions.c.name.in_((project, CLUSTER_CONFIG)))
+        query = query.where(sa.or_(definitions.c.project == project, about_it))
+    return query.order_by(definitions.c.project, definitions.c.kind, definitions.c.name)
 
 
 def _is(table: sa.Table, key: Key) -> list[sa.ColumnElement[bool]]:

@@ -1,10 +1,9 @@
-"""All projects at once, as the rules about Stages look at them: a few queries, however many Stages there are.
+"""Projects as auto-promotion looks at them: a few queries for all of them, however many Stages there are.
 
 Of the Freight only the newest of each Warehouse is read at first, and what Stages hold. Where that does not decide,
 `behind` finds what lies deeper.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -13,11 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from blocks.ledger import rows
+from blocks.ledger.definitions import defined
 from blocks.ledger.part import Part
 from blocks.ledger.pertinent import pertinent, stopping
 from blocks.ledger.records import Definition, FreightRecord, Hold, PromotionRecord, Standing, Visit
 from blocks.ledger.standings import read_standings
-from blocks.ledger.tables import approvals, definitions, freight, holds, promotions, visits
+from blocks.ledger.tables import approvals, freight, holds, promotions, visits
 
 NEWEST = 8
 """Freight of each Warehouse read at first: more than most Stages trail behind it."""
@@ -76,18 +76,18 @@ class Overview(About):
 class Overviews(Part):
     """Reading what the sweep decides by."""
 
-    async def read(self, kinds: Collection[str]) -> Overview:
-        """Read all projects as they are at one moment, with the definitions of these kinds."""
+    async def read(self, kinds: Collection[str], project: str | None = None) -> Overview:
+        """Read all projects, or one, as they are at one moment, with the definitions of these kinds."""
         async with self._database.read(snapshot=True) as connection:
             found = Overview()
-            defined = sa.select(*rows.columns(definitions, Definition)).where(definitions.c.kind.in_(kinds))
-            found.definitions = await rows.every(connection, Definition, defined)
-            there = sa.select(*rows.columns(visits, Visit)).where(visits.c.left_at.is_(None))
+            found.definitions = await rows.every(connection, Definition, defined(kinds, project))
+            there = sa.select(*rows.columns(visits, Visit)).where(_of(visits, project), visits.c.left_at.is_(None))
             found.visits = await rows.every(connection, Visit, there)
-            found.holds = await rows.every(connection, Hold, sa.select(*rows.columns(holds, Hold)))
-            looked_at = _newest_and_held().cte("looked_at")
+            held = sa.select(*rows.columns(holds, Hold)).where(_of(holds, project))
+            found.holds = await rows.every(connection, Hold, held)
+            looked_at = _newest_and_held(project).cte("looked_at")
             among = _among(promotions.c.project, promotions.c.freight, looked_at)
-            await _read_about(connection, found, looked_at, pertinent(None, among))
+            await _read_about(connection, found, looked_at, pertinent(project, among))
         return found
 
     async def behind(self, doors: Sequence[Door], known: Collection[Key]) -> About:
@@ -121,9 +121,9 @@ async def _read_about(connection: AsyncConnection, found: About, looked_at: sa.C
         found.promotions[record.project, record.name] = record
 
 
-def _newest_and_held() -> sa.CompoundSelect[Any]:
+def _newest_and_held(project: str | None) -> sa.CompoundSelect[Any]:
     """Select project and name of each Warehouse's newest Freight, and of what Stages hold."""
-    origins = sa.select(freight.c.project, freight.c.origin).distinct().subquery("origins")
+    origins = sa.select(freight.c.project, freight.c.origin).where(_of(freight, project)).distinct().subquery("origins")
     older = freight.alias("older")
     last = (
         sa.select(older.c.discovered_at)
@@ -143,8 +143,8 @@ def _newest_and_held() -> sa.CompoundSelect[Any]:
             sa.or_(floors.c.floor.is_(None), freight.c.discovered_at >= floors.c.floor),
         ),
     )
-    held = sa.select(visits.c.project, visits.c.freight).where(visits.c.left_at.is_(None))
-    return sa.union(newest, held, sa.select(holds.c.project, holds.c.freight))
+    there = sa.select(visits.c.project, visits.c.freight).where(_of(visits, project), visits.c.left_at.is_(None))
+    return sa.union(newest, there, sa.select(holds.c.project, holds.c.freight).where(_of(holds, project)))
 
 
 def _behind(doors: Sequence[Door]) -> sa.Select[Any]:
@@ -207,9 +207,5 @@ def _among(project: sa.ColumnElement[str], name: sa.ColumnElement[str], table: s
     return sa.tuple_(project, name).in_(sa.select(table.c[0], table.c[1]))
 
 
-def by_project(keyed: dict[Key, Any]) -> dict[str, dict[str, Any]]:
-    """Sort what is keyed by project and name into projects."""
-    found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-    for (project, name), value in keyed.items():
-        found[project][name] = value
-    return found
+def _of(table: sa.Table, project: str | None) -> sa.ColumnElement[bool]:
+    return sa.true() if project is None else table.c.project == project
