@@ -267,6 +267,18 @@ stage_metadata = sa.Table(
     _json("metadata"),
 )
 
+stage_healths = sa.Table(
+    "stage_healths",
+    metadata,
+    _key("project"),
+    _key("stage"),
+    _name("status"),
+    _json("issues"),
+    _json("drift"),
+    _name("promotion"),
+    _time("since"),
+)
+
 decisions = sa.Table(
     "decisions",
     metadata,
