@@ -179,3 +179,14 @@ def test_secrets_are_not_shown():
     scope = Scope(CONTEXT, [], data_functions(DATA))
     assert "s3cret" not in repr(DATA) + repr(scope)
     assert "sh4red" not in repr(DATA) + repr(scope)
+
+
+def test_target():
+    """A Promotion of a target sees its name, params and labels, also in variables; any other knows no `target`."""
+    target = {"name": "eu", "params": {"namespace": "shop-eu", "replicas": 3}, "labels": {"tier": "prod"}}
+    scope = Scope(CONTEXT, [{"name": "where", "value": "${{ target.params.namespace }}"}], target={"target": target})
+    config = {"a": "${{ vars.where }}", "b": "${{ target.params.replicas + 1 }}", "c": "${{ target.labels.tier }}"}
+    step = {"as": "here", "uses": "x", "config": config}
+    assert configured(scope, step, []) == {"a": "shop-eu", "b": 4, "c": "prod"}
+    with pytest.raises(ExpressionError):
+        evaluated("${{ target.name }}")
