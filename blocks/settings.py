@@ -84,6 +84,11 @@ class Settings(BaseSettings):
         ge=0,
         description="Disk all mirrors of Git repositories together may take before the least recently used go.",
     )
+    identity_key_file: Path | None = Field(
+        default=None,
+        description="File with the key that assertions of identity are checked with: an Ed25519 public key in PEM, or "
+        "a shared secret of at least 32 bytes.",
+    )
     health_timeout_seconds: float = Field(default=600.0, gt=0, description="How long verification waits for health.")
 
     retain_freight: int = Field(

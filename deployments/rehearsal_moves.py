@@ -28,6 +28,7 @@ from flows.health import wait_until_healthy
 from flows.look_at import sources_of
 from flows.measure_stage import measure_stage
 from flows.promotion.admission import Declined, Wish, admit, refused_entry
+from flows.promotion.approvers import missing, vote_from
 from flows.promotion.attempt import attempt
 from flows.promotion.engine import Away, Outcome, run_steps
 from flows.promotion.result import HEALTH_CHECKS
@@ -202,14 +203,11 @@ class Mover:
     async def _not_yet(self, record: PromotionRecord) -> str:
         """What a Promotion waits for before it starts: people. Empty when it waits for nobody."""
         ledger = self.stand.here.ledger
-        approval = (await read_pipeline(ledger, self.project)).approval(record.stage)
-        if approval is None:
-            return ""
+        approvals = (await read_pipeline(ledger, self.project)).approvals(record.stage)
         decisions = await ledger.promotions.decisions(self.project, record.name)
         if any(not each.approved for each in decisions):
             return "rejected"
-        enough = len(decisions) >= approval.min_approvals
-        return "" if enough else f"{len(decisions)} of {approval.min_approvals} approved"
+        return missing(approvals, [vote_from(each) for each in decisions], record.actor)
 
     async def _rejected(self, record: PromotionRecord, sentence: str) -> bool:
         """End a Promotion that somebody rejected; any other goes on waiting."""

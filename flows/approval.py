@@ -1,56 +1,78 @@
 """Approval: the run leaves the worker and waits, with a form in the Prefect UI, until enough people have decided."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any
 
 from prefect.context import FlowRunContext
-from prefect.exceptions import ObjectNotFound
-from prefect.flow_runs import suspend_flow_run
-from prefect.input import RunInput
-from prefect.logging import get_run_logger
-from pydantic import ValidationError
 
 from blocks.errors import Refused
 from blocks.ledger.ledger import Ledger
-from blocks.ledger.records import Decision, PromotionRecord
+from blocks.ledger.records import CONTROLLER, Json, Phase, PromotionRecord
+from flows.current_run import CurrentRun
 from flows.duration import parse_duration
+from flows.people import ANSWER, answers_to, suspend
 from flows.promotion.admission import inflated
-from flows.promotion.approvers import UNAUTHENTICATED, ApprovalAnswer, approvers, named
+from flows.promotion.approvers import (
+    ApprovalAnswer,
+    Vote,
+    counted,
+    decision_of,
+    impossible,
+    missing,
+    rejected,
+    rejection,
+    told,
+    vote_from,
+)
+from flows.promotion.result import Form
 from flows.promotion.steps import STEPS
 from flows.stage.model import Approval
 from flows.stage.pipeline import read_pipeline
+from flows.world import World
+
+QUESTION = "approval"
+"""What the keys of these forms begin with."""
+
+Describe = Callable[[], Awaitable[str]]
 
 
-class ApprovalForm(RunInput, ApprovalAnswer):
-    """Approve or reject this promotion."""
+@dataclass(frozen=True)
+class Refusal:
+    """Why a Promotion does not begin: who said so, and how it ends."""
+
+    phase: Phase
+    actor: str
+    sentence: str
 
 
 async def obtain_approval(
-    ledger: Ledger, record: PromotionRecord, approval: Approval, describe: Callable[[], Awaitable[str]]
-) -> str:
-    """Return the sentence of a rejection, empty when enough people approved. Suspends the run until they have.
+    here: World, record: PromotionRecord, run: CurrentRun, approvals: Sequence[Approval], describe: Describe
+) -> Refusal | None:
+    """Return why people do not let a Promotion begin, None when enough approved. Suspends the run until they have.
 
     `describe` says in Markdown what they decide about; it is called only before the run suspends.
-
     Only an answer to the form counts: a run that was pushed on without one asks again, under the next number.
     """
-    for number in count(1):
-        decisions = await ledger.promotions.decisions(record.project, record.name)
-        if rejection := next((each for each in decisions if not each.approved), None):
-            comment = f": {rejection.comment}" if rejection.comment else ""
-            return f"rejected by {rejection.actor}{comment}"
-        if len(decisions) >= approval.min_approvals:
+    if reason := impossible(approvals, record.actor, here.settings.identity_key_file is not None):
+        return Refusal(Phase.FAILED, CONTROLLER, f"it can never be approved: {reason}")
+    since = _since(record) or datetime.now(UTC)
+    for key in (f"{QUESTION}-{number}" for number in count(1)):
+        if _asked(key):
+            continue
+        votes, ignored = await _votes(here, record, run, approvals)
+        if against := rejection(votes):
+            return Refusal(Phase.ABORTED, against.who.actor, rejected(against))
+        lacking = missing(approvals, votes, record.actor)
+        if not lacking:
+            await here.ledger.promotions.ask(record.project, record.name, {})
             break
-        key = f"approval-{number}"
-        description = "" if _asked(key) else await describe() + _so_far(decisions, approval)
-        answer = await _ask(key, approval, description)
-        if answer is None:
-            get_run_logger().warning("the run was resumed without an answer to its form, so it asks again")
-        elif decision := _decision(record, answer, decisions, approval):
-            await ledger.promotions.decide(decision)
-    return ""
+        if late := _late(approvals, since, lacking):
+            return Refusal(Phase.FAILED, CONTROLLER, late)
+        await here.ledger.promotions.ask(record.project, record.name, _waiting(approvals, since, lacking))
+        await suspend(key, await _form(approvals, votes, ignored, lacking, describe))
+    return None
 
 
 async def check_askable(ledger: Ledger, project: str, stage: str) -> None:
@@ -69,6 +91,18 @@ async def check_askable(ledger: Ledger, project: str, stage: str) -> None:
         )
 
 
+async def _votes(
+    here: World, record: PromotionRecord, run: CurrentRun, approvals: Sequence[Approval]
+) -> tuple[list[Vote], str]:
+    """Read what was answered; what counts is kept in the ledger, for later runs of the same Promotion."""
+    known = [vote_from(each) for each in await here.ledger.promotions.decisions(record.project, record.name)]
+    answers = await answers_to(run.id, QUESTION, here.settings.identity_key_file)
+    votes, ignored = counted(approvals, record.actor, answers, known)
+    for vote in votes[len(known) :]:
+        await here.ledger.promotions.decide(decision_of(record.project, record.name, vote))
+    return votes, ignored
+
+
 def _asked(key: str) -> bool:
     """Whether this run was suspended under this key when it began this time: then the form is filled in, or lost."""
     context = FlowRunContext.get()
@@ -76,40 +110,43 @@ def _asked(key: str) -> bool:
     return bool(run and key in (run.empirical_policy.pause_keys or ()))
 
 
-async def _ask(key: str, approval: Approval, description: str) -> ApprovalForm | None:
-    """Suspend the run, or when this question was asked before, return its answer; None when it got none."""
-    form: Any = ApprovalForm.with_initial_data(description=description)
-    try:
-        answer: ApprovalForm = await suspend_flow_run(
-            wait_for_input=form,
-            key=key,
-            timeout=int(parse_duration(approval.timeout).total_seconds()),
-        )
-    except (ObjectNotFound, ValidationError):
-        return None
-    return answer
+async def _form(
+    approvals: Sequence[Approval], votes: Sequence[Vote], ignored: str, lacking: str, describe: Describe
+) -> Form:
+    lines = ["### Approvals", f"{lacking}."[0].upper() + f"{lacking}."[1:], *told(approvals, votes, ignored)]
+    return Form(ApprovalAnswer.model_json_schema(), await describe() + "\n" + "\n\n".join(lines) + "\n")
 
 
-def _so_far(decisions: Sequence[Decision], approval: Approval) -> str:
-    """Tell the next person who approved already, where several must."""
-    if approval.min_approvals == 1:
+def _timeout(approvals: Sequence[Approval]) -> Approval:
+    """The one that waits the least."""
+    return min(approvals, key=lambda each: parse_duration(each.timeout))
+
+
+def _until(approvals: Sequence[Approval], since: datetime) -> datetime:
+    patience: timedelta = parse_duration(_timeout(approvals).timeout)
+    return since + patience
+
+
+def _late(approvals: Sequence[Approval], since: datetime, lacking: str) -> str:
+    """The sentence that ends what nobody answered in time, empty while there is time."""
+    if datetime.now(UTC) < _until(approvals, since):
         return ""
-    names = f", so far {' and '.join(approvers(decisions))}" if decisions else ""
-    return f"\n### Approvals\n\n{len(decisions)} of {approval.min_approvals}{names}. Each needs a name of its own.\n"
+    timeout = _timeout(approvals).timeout
+    return f"it was not approved within {timeout}: {lacking}; promote again to ask anew"
 
 
-def _decision(
-    record: PromotionRecord, answer: ApprovalForm, decisions: Sequence[Decision], approval: Approval
-) -> Decision | None:
-    """Make a decision of an answer; None when it is known, or an approval that cannot be told from another."""
-    approved, name = answer.decision == "approve", named(answer.approver, decisions)
-    if approved and (name in approvers(decisions) or (not name and approval.min_approvals > 1)):
-        return None
-    return Decision(
-        project=record.project,
-        promotion=record.name,
-        actor=f"{name or 'unnamed approver'}{UNAUTHENTICATED}",
-        approved=approved,
-        comment=answer.comment,
-        decided_at=datetime.now(UTC),
-    )
+def _waiting(approvals: Sequence[Approval], since: datetime, lacking: str) -> Json:
+    until = _until(approvals, since).isoformat()
+    wake_when = {"kind": ANSWER, "until": until}
+    return {
+        "message": f"waits for approval: {lacking}",
+        "since": since.isoformat(),
+        "until": until,
+        "wake_when": wake_when,
+    }
+
+
+def _since(record: PromotionRecord) -> datetime | None:
+    """Since when people are asked, from the ledger: the time does not begin anew with each question."""
+    said = record.waiting_for.get("since")
+    return datetime.fromisoformat(said) if said else None

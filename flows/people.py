@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -17,10 +18,14 @@ from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.input.actions import create_flow_run_input
 from prefect.input.run_input import Keyset
+from prefect.logging import get_run_logger
 
-from blocks.errors import Refused
+from blocks.errors import DrayageError, Refused
+from blocks.identity_key import IdentityKey, read_identity_key
 from blocks.ledger.ledger import Ledger
 from blocks.ledger.records import PromotionRecord, StepRun
+from flows.promotion.assertion import Unproven, proven
+from flows.promotion.identity import Identity
 from flows.promotion.result import Answer, Form
 from flows.world import World
 
@@ -33,31 +38,56 @@ MOST_INPUTS = 600
 
 @dataclass(frozen=True)
 class Asked:
-    """What people said to one step of one promotion."""
+    """What people said to one step of one promotion. `key_file` has the key that identities are proven with."""
 
     ledger: Ledger
     record: PromotionRecord
     flow_run_id: str
     step: StepRun
+    key_file: Path | None = None
+
+    @property
+    def proves(self) -> bool:
+        """Whether identities can be proven here."""
+        return self.key_file is not None
 
     async def answers(self) -> list[Answer]:
         """Return the answers to this step's forms, oldest first. Raises Refused after too many questions."""
-        inputs = await _inputs(UUID(self.flow_run_id), f"suspended-{_question(self.step)}-")
-        if len(inputs) == MOST_INPUTS:
-            raise Refused(
-                f"step {self.step.alias!r} asked people {MOST_INPUTS // 3} times and got no answer that counts"
-            )
-        given = [each for each in inputs if each["key"].endswith("-response")]
-        found = [_answer(each) for each in sorted(given, key=lambda each: str(each["created"]))]
-        return [each for each in found if each]
+        return await answers_to(self.flow_run_id, _question(self.step), self.key_file)
 
-    async def note(self, verb: str, actor: str, message: str, at: datetime) -> None:
+    async def note(self, verb: str, actor: str, message: str, at: datetime, identity: Identity | None = None) -> None:
         """Write `Promotion<verb>` to the audit trail, once for the same actor and time."""
-        await self.ledger.promotions.note(self.record.project, self.record.name, verb, actor, message, at)
+        who = {"authenticated": identity is not None, "identity": identity.claims if identity else {}}
+        await self.ledger.promotions.note(self.record.project, self.record.name, verb, actor, message, at, who)
 
 
 def _question(step: StepRun) -> str:
     return f"step-{step.index}"
+
+
+async def answers_to(flow_run_id: str, question: str, key_file: Path | None) -> list[Answer]:
+    """Return the answers to a run's forms under keys that begin with `question-`, oldest first, and who gave them.
+
+    Raises Refused after too many questions.
+    """
+    inputs = await _inputs(UUID(flow_run_id), f"suspended-{question}-")
+    if len(inputs) == MOST_INPUTS:
+        raise Refused(f"question {question!r} was asked {MOST_INPUTS // 3} times and got no answer that counts")
+    given = sorted(
+        (each for each in inputs if each["key"].endswith("-response")), key=lambda each: str(each["created"])
+    )
+    key = await _identity_key(key_file) if given else None
+    found = [_answer(each, flow_run_id, key) for each in given]
+    return [each for each in found if each]
+
+
+async def _identity_key(key_file: Path | None) -> IdentityKey | Unproven | None:
+    """Read the key; what is wrong with it proves nobody, and stops nobody from answering without a proof."""
+    try:
+        return await read_identity_key(key_file)
+    except DrayageError as error:
+        get_run_logger().error("%s", error)
+        return Unproven("the key that identities are proven with cannot be used; the log of this run says why")
 
 
 async def _inputs(flow_run_id: UUID, prefix: str) -> list[dict[str, Any]]:
@@ -72,20 +102,31 @@ async def _inputs(flow_run_id: UUID, prefix: str) -> list[dict[str, Any]]:
     return found
 
 
-def _answer(given: dict[str, Any]) -> Answer | None:
+def _answer(given: dict[str, Any], run: str, key: IdentityKey | Unproven | None) -> Answer | None:
     """Read one answer; None when it is no JSON object, which somebody who may write to Prefect can make."""
     try:
         values = json.loads(given["value"])
     except (ValueError, RecursionError):
         return None
-    return Answer(values, datetime.fromisoformat(given["created"])) if isinstance(values, dict) else None
+    if not isinstance(values, dict):
+        return None
+    at = datetime.fromisoformat(given["created"])
+    if not (token := values.pop("assertion", "")):
+        return Answer(values, at)
+    who = key if isinstance(key, Unproven) else proven(str(token), key, run, given["key"], at)
+    return Answer(values, at, refused=who.sentence) if isinstance(who, Unproven) else Answer(values, at, who)
 
 
 async def ask(step: StepRun, form: Form) -> None:
-    """Suspend the run with a form. Returns only when this very question had been asked before."""
+    """Suspend the run with a step's form. Returns only when this very question had been asked before."""
+    await suspend(f"{_question(step)}-{step.attempts}", form)
+
+
+async def suspend(key: str, form: Form) -> None:
+    """Suspend the run with a form. Returns only when the question of this key had been asked before."""
     wanted: Any = _run_input(form)
     try:
-        await suspend_flow_run(wait_for_input=wanted, key=f"{_question(step)}-{step.attempts}")
+        await suspend_flow_run(wait_for_input=wanted, key=key)
     except ObjectNotFound:
         return
 
@@ -109,6 +150,6 @@ def _run_input(form: Form) -> type[RunInput]:
 
 
 async def overdue(here: World, waiting: Sequence[PromotionRecord]) -> list[PromotionRecord]:
-    """Those whose step's time is over: Prefect itself would fail them without the steps that clean up."""
+    """Those whose time to be answered is over: Prefect would fail them in words of its own, and without cleaning up."""
     now = datetime.now(UTC)
     return [record for record in waiting if datetime.fromisoformat(record.waiting_for["until"]) <= now]

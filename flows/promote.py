@@ -16,7 +16,7 @@ from ulid import ULID
 from blocks.errors import NotFound, Refused
 from blocks.ledger.promotion_retries import RETRIED
 from blocks.ledger.records import Phase, PromotionRecord
-from flows.approval import check_askable, obtain_approval
+from flows.approval import Refusal, check_askable, obtain_approval
 from flows.at_work import at_work
 from flows.auto_rollback import roll_back_if_wanted
 from flows.call_off import call_off
@@ -78,8 +78,10 @@ async def _promote(here: World, run: CurrentRun, wish: Wish, promotion: str) -> 
     alias = await _name(here, run, record)
     if record.target:
         return _final(await serve_target(here, record, run), alias)
-    if rejection := await _approved(here, record):
-        return await _refuse(here, record, alias, rejection)
+    if refusal := await _approved(here, record, run):
+        record = await _refuse(here, record, run, refusal)
+        if refusal.phase is Phase.ABORTED:
+            return ended("Rejected", f"{alias} does not enter {record.stage}: {refusal.sentence}")
     if not record.phase.terminal:
         record = await wait_for_turn(here, record, run)
     if record.phase is Phase.RUNNING:
@@ -132,14 +134,13 @@ async def _name(here: World, run: CurrentRun, record: PromotionRecord) -> str:
     return alias
 
 
-async def _approved(here: World, record: PromotionRecord) -> str:
-    """Ask people where the Stage's policy says so. Returns the sentence of a rejection, empty when they agree."""
+async def _approved(here: World, record: PromotionRecord, run: CurrentRun) -> Refusal | None:
+    """Ask people where the Stage's policies say so. Returns why it does not begin, None when they agree."""
     if record.phase is not Phase.PENDING:
-        return ""
-    pipeline = await read_pipeline(here.ledger, record.project)
-    approval = pipeline.approval(record.stage)
-    if approval is None:
-        return ""
+        return None
+    approvals = (await read_pipeline(here.ledger, record.project)).approvals(record.stage)
+    if not approvals:
+        return None
 
     async def describe_it() -> str:
         def say(what: str) -> None:
@@ -147,14 +148,18 @@ async def _approved(here: World, record: PromotionRecord) -> str:
 
         return (await look_ahead(here, record, datetime.now(UTC), say=say)).markdown(LONGEST_FORM)
 
-    return await obtain_approval(here.ledger, record, approval, describe_it)
+    return await obtain_approval(here, record, run, approvals, describe_it)
 
 
-async def _refuse(here: World, record: PromotionRecord, alias: str, rejection: str) -> State[Any]:
-    """End a Promotion that people rejected."""
-    await here.ledger.promotions.abort(record.project, record.name, "approval", rejection, datetime.now(UTC))
-    await tell(record, "promotion.aborted")
-    return ended("Rejected", f"{alias} does not enter {record.stage}: {rejection}")
+async def _refuse(here: World, record: PromotionRecord, run: CurrentRun, refusal: Refusal) -> PromotionRecord:
+    """End a Promotion that people rejected, or did not approve in time."""
+    now, promotions = datetime.now(UTC), here.ledger.promotions
+    if refusal.phase is Phase.ABORTED:
+        refused = await promotions.abort(record.project, record.name, refusal.actor, refusal.sentence, now)
+    else:
+        refused = await promotions.finish(record.project, record.name, run.owner, refusal.phase, refusal.sentence, now)
+    await tell(refused, f"promotion.{refused.phase.lower()}")
+    return refused
 
 
 def _final(record: PromotionRecord, alias: str) -> State[Any]:

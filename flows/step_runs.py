@@ -62,7 +62,7 @@ async def prepared(here: World, record: PromotionRecord, run: CurrentRun, workpl
         workplace.note(finished)
 
     async def once(step: Json, step_run: StepRun, config: Json) -> Any:
-        people = Asked(here.ledger, record, run.id, step_run)
+        people = Asked(here.ledger, record, run.id, step_run, here.settings.identity_key_file)
         return await attempt(step, config, replace(surroundings.context(step_run, _now()), people=people), kinds)
 
     return Ready(known, scope, kinds, once)

@@ -28,7 +28,7 @@ async def write_event(connection: AsyncConnection, *events: AuditEvent) -> None:
 def _places(event: AuditEvent) -> dict[str, str]:
     """The Stage, Freight and Promotion that an event is about, as far as its subject and data say."""
     kind, _, name = event.subject.partition("/")
-    told = {each: event.data.get(each) for each in PLACES} | {kind.lower(): name}
+    told = {each: event.data.get(each) for each in PLACES} | {kind.lower().removesuffix("request"): name}
     return {each: value if isinstance(value := told[each], str) else "" for each in PLACES}
 
 

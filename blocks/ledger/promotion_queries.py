@@ -93,8 +93,9 @@ class PromotionQueries(Part):
         return list(found.values())
 
     async def waiting(self, limit: int = 500) -> list[PromotionRecord]:
-        """Return running promotions that no run works on because they wait for something, oldest first."""
-        waits = sa.and_(promotions.c.phase == Phase.RUNNING, promotions.c.owner == "")
+        """Return promotions, begun or not, that no run works on because they wait for something, oldest first."""
+        something = sa.cast(promotions.c.waiting_for, sa.String) != "{}"
+        waits = sa.and_(promotions.c.phase.in_(OPEN), promotions.c.owner == "", something)
         found = await self._every(all_promotions().where(waits).order_by(promotions.c.created_at).limit(limit))
         return [record for record in found if record.waiting_for.get("wake_when")]
 

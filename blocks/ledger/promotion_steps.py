@@ -7,9 +7,9 @@ import sqlalchemy as sa
 
 from blocks.ledger import rows
 from blocks.ledger.part import Part
-from blocks.ledger.promotion_rows import fenced, locked, put_step, write_promotion_event
-from blocks.ledger.records import Decision, StepRun
-from blocks.ledger.tables import audit, decisions, step_runs
+from blocks.ledger.promotion_rows import fenced, locked, named, put_step, write_promotion_event
+from blocks.ledger.records import Decision, Json, Phase, StepRun
+from blocks.ledger.tables import audit, decisions, promotions, step_runs
 
 
 class PromotionSteps(Part):
@@ -46,7 +46,8 @@ class PromotionSteps(Part):
             await connection.execute(adding.on_conflict_do_update(index_elements=key, set_=line))
             verb = "Approved" if decision.approved else "Rejected"
             message = f"{decision.actor} {verb.lower()} Promotion {record.name!r}: {decision.comment or 'no comment'}"
-            await write_promotion_event(connection, record, verb, decision.actor, message, decision.decided_at)
+            who = {"authenticated": decision.authenticated, "identity": decision.identity}
+            await write_promotion_event(connection, record, verb, decision.actor, message, decision.decided_at, who)
             return await rows.every(connection, Decision, query)
 
     async def decisions(self, project: str, name: str) -> list[Decision]:
@@ -54,7 +55,9 @@ class PromotionSteps(Part):
         async with self._database.read() as connection:
             return await rows.every(connection, Decision, _decisions(project, name))
 
-    async def note(self, project: str, name: str, verb: str, actor: str, message: str, at: datetime) -> None:
+    async def note(
+        self, project: str, name: str, verb: str, actor: str, message: str, at: datetime, more: Json | None = None
+    ) -> None:
         """Write `Promotion<verb>` to the audit trail, once for the same actor and time. Raises NotFound."""
         async with self._database.write() as connection:
             record = await locked(connection, project, name)
@@ -63,7 +66,13 @@ class PromotionSteps(Part):
                 audit.c.project == project, *(audit.c[key] == each for key, each in same.items())
             )
             if (await connection.execute(known.limit(1))).first() is None:
-                await write_promotion_event(connection, record, verb, actor, message, at)
+                await write_promotion_event(connection, record, verb, actor, message, at, more)
+
+    async def ask(self, project: str, name: str, waiting_for: Json) -> None:
+        """Say what a promotion that has not begun waits for, empty for nothing any more."""
+        pending = sa.and_(named(project, name), promotions.c.phase == Phase.PENDING)
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(promotions).where(pending).values(waiting_for=waiting_for))
 
 
 def _decisions(project: str, name: str) -> sa.Select[Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from blocks.ledger.ledger import Ledger
 from blocks.ledger.records import PromotionRecord
+from flows.promotion.identity import Identity
 from flows.promotion.result import Answer
 
 
@@ -17,11 +18,16 @@ class People:
     record: PromotionRecord
     said: list[Answer]
 
+    @property
+    def proves(self) -> bool:
+        """Nobody's identity is proven in a scenario."""
+        return False
+
     async def answers(self) -> list[Answer]:
         """Return all of it, oldest first."""
         return self.said
 
-    async def note(self, verb: str, actor: str, message: str, at: datetime) -> None:
+    async def note(self, verb: str, actor: str, message: str, at: datetime, identity: Identity | None = None) -> None:
         """Write to the audit trail."""
         await self.ledger.promotions.note(self.record.project, self.record.name, verb, actor, message, at)
 

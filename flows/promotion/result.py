@@ -101,9 +101,11 @@ class Answer:
 
 
 class People(Protocol):
-    """What people said to one step, and the audit trail of it. `proves`: whether identities can be proven here."""
+    """What people said to one step, and the audit trail of it."""
 
-    proves: bool
+    @property
+    def proves(self) -> bool:
+        """Whether identities can be proven here."""
 
     async def answers(self) -> list[Answer]:
         """Return the answers to this step's forms, oldest first."""

@@ -5,9 +5,10 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from flows.model import Model
+from flows.promotion.approvers import ApprovalAnswer
 from flows.promotion.json_schema import schema_problems, value_problems, without_patterns
 from flows.promotion.model import Duration
-from flows.promotion.people import Person, may_answer, nobody_can_be, one_line, signature
+from flows.promotion.people import Person, Who, may_answer, nobody_can_be, one_line
 from flows.promotion.result import Answer, Failed, Form, StepContext, Succeeded, Waiting
 
 OUTWARD = True
@@ -43,43 +44,51 @@ class Config(Model):
 async def run(config: Config, ctx: StepContext) -> Succeeded | Waiting | Failed:
     """Take the first answer that is one, or ask."""
     assert ctx.people is not None
-    if reason := nobody_can_be(config.responders) if not _anybody(config) else "":
+    proves = ctx.people.proves
+    if reason := "" if _anybody(config, proves) else nobody_can_be(config.responders, proves):
         return Failed(reason)
     problems: list[str] = []
     for answer in await ctx.people.answers():
         problems = problems_of(config, answer)
         if not problems:
-            user = signature(_name(answer))
+            user = _who(answer).actor
             given = ", ".join(sorted(answer.values["values"])) or "nothing"
-            await ctx.people.note("Answered", user, f"{user} answered step {ctx.alias!r}: {given}", answer.at)
+            message = f"{user} answered step {ctx.alias!r}: {given}"
+            await ctx.people.note("Answered", user, message, answer.at, answer.identity)
             return Succeeded(
                 {"values": answer.values["values"], "respondedBy": user, "respondedAt": answer.at.isoformat()}
             )
     return Waiting("waits for somebody's input", ASKED_AGAIN, form=asked(config, problems, ctx))
 
 
-def _anybody(config: Config) -> bool:
-    return not config.responders or any(each.provable for each in config.responders)
+def _anybody(config: Config, proves: bool) -> bool:
+    return not config.responders or any(each.can_be(proves) for each in config.responders)
 
 
 def problems_of(config: Config, answer: Answer) -> list[str]:
     """Why an answer is none, empty when it is one. Prefect checks less, and who may write to it can go past that."""
-    if set(answer.values) - {"values", "respondedBy"} or "values" not in answer.values:
+    if answer.refused:
+        return [answer.refused]
+    if set(answer.values) - {"values", "respondedBy", "assertion"} or "values" not in answer.values:
         return ["it was no answer to the form"]
-    if not may_answer(config.responders, _name(answer)):
+    if not may_answer(config.responders, _who(answer)):
         return ["somebody answered who is not among those who may"]
     return value_problems(config.schema_, answer.values["values"])
 
 
-def _name(answer: Answer) -> str:
-    return one_line(str(answer.values.get("respondedBy") or "")[:LONGEST_NAME])
+def _who(answer: Answer) -> Who:
+    return Who(one_line(str(answer.values.get("respondedBy") or "")[:LONGEST_NAME]), answer.identity)
 
 
 def asked(config: Config, problems: list[str], ctx: StepContext) -> Form:
     """The form: the step's own schema as one field, beside the name. No default makes an empty resume an answer."""
     name = {"type": "string", "title": "Your name", "maxLength": LONGEST_NAME, "description": "Unauthenticated."}
     # What matches patterns on Prefect's side can be made to hang; they are checked here.
-    fields = {"values": without_patterns(config.schema_), "respondedBy": {**name, "default": ""}}
+    fields = {
+        "values": without_patterns(config.schema_),
+        "respondedBy": {**name, "default": ""},
+        "assertion": ApprovalAnswer.model_json_schema()["properties"]["assertion"],
+    }
     schema = {
         "title": "Input",
         "type": "object",
@@ -88,7 +97,7 @@ def asked(config: Config, problems: list[str], ctx: StepContext) -> Form:
         "additionalProperties": False,
     }
     lines = [f"## {ctx.stage}: {ctx.alias}", f"Promotion `{ctx.promotion}` of project **{ctx.project}** wants input."]
-    if named := [one_line(each.name) for each in config.responders if each.provable]:
-        lines.append(f"Only these may answer: {', '.join(named)}.")
+    if config.responders:
+        lines.append(f"Only these may answer: {', '.join(map(str, config.responders))}.")
     lines += [f"The last answer did not count: {one_line('; '.join(problems))[:1000]}."] if problems else []
     return Form(schema, "\n\n".join(lines) + "\n")

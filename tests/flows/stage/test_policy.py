@@ -4,7 +4,7 @@ import pytest
 
 from blocks.errors import Invalid
 from flows.stage.model import Approval, StagePolicySpec, StageSelector
-from flows.stage.policy import approval_for
+from flows.stage.policy import approvals_for
 from flows.stage.selector import name_pattern, selects
 
 
@@ -71,6 +71,6 @@ def _policy(name, approvals):
     ids=["none", "other-stage", "no-approval", "most-people"],
 )
 def test_approval_for(policies, expected):
-    """Of all policies about the Stage the one with the most approvals counts."""
-    approval = approval_for(policies, "prod", {})
+    """Of all policies about the Stage the one with the most approvals comes first."""
+    approval = next(iter(approvals_for(policies, "prod", {})), None)
     assert (approval and approval.min_approvals) == expected
