@@ -1,6 +1,7 @@
 """Freezes: somebody stopped all promotions of a project, or of all projects, for a while."""
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -38,11 +39,14 @@ class Freezes(Part):
 
     async def list(self, project: str | None = None) -> list[Freeze]:
         """Return the freezes, those that have run out among them; of one project where given, with that of all."""
-        query = sa.select(*rows.columns(freezes, Freeze)).order_by(freezes.c.project).limit(MOST)
-        if project is not None:
-            query = query.where(freezes.c.project.in_([project, EVERYWHERE]))
         async with self._database.read() as connection:
-            return await rows.every(connection, Freeze, query)
+            return await rows.every(connection, Freeze, frozen(project))
+
+
+def frozen(project: str | None) -> sa.Select[Any]:
+    """Select freezes as records; of one project where given, with that of all."""
+    query = sa.select(*rows.columns(freezes, Freeze)).order_by(freezes.c.project).limit(MOST)
+    return query if project is None else query.where(freezes.c.project.in_([project, EVERYWHERE]))
 
 
 def _named(project: str) -> str:

@@ -11,18 +11,18 @@ from blocks.ledger.promotion_rows import all_promotions, locked, named, write_pr
 from blocks.ledger.records import CONTROLLER, Json, Phase, PromotionRecord
 from blocks.ledger.tables import promotions
 
-SUPERSEDED = "superseded_by"
-"""Key of `waiting_for` in an aborted promotion whose place a later one took."""
+SUPERSEDED = "superseded by Promotion "
+"""How the message of an aborted promotion begins whose place a later one took."""
 
 RUN_OPEN = "run_open"
-"""The same while its flow run has not ended yet."""
+"""Key of `waiting_for` in such a promotion while its flow run has not ended yet."""
 
 MOST = 1_000
 
 
 def superseded(record: PromotionRecord) -> bool:
     """Whether a later promotion took this one's place before it began."""
-    return record.phase is Phase.ABORTED and SUPERSEDED in record.waiting_for
+    return record.phase is Phase.ABORTED and record.message.startswith(SUPERSEDED)
 
 
 class PromotionQueue(Part):
@@ -54,12 +54,12 @@ class PromotionQueue(Part):
             promotions.c.target == "",
             promotions.c.name < by,
         )
-        message = f"superseded by Promotion {by}, because only the latest counts in Stage {stage!r}"
+        message = f"{SUPERSEDED}{by}, because only the latest counts in Stage {stage!r}"
         async with self._database.write() as connection:
             query = all_promotions().where(waiting).order_by(promotions.c.name).limit(MOST).with_for_update()
             ended = []
             for record in await rows.every(connection, PromotionRecord, query):
-                mark = {SUPERSEDED: by} | ({RUN_OPEN: True} if record.flow_run_id else {})
+                mark = {RUN_OPEN: True} if record.flow_run_id else {}
                 over = replace(record, phase=Phase.ABORTED, message=message, finished_at=now, waiting_for=mark)
                 change = {"phase": over.phase, "message": message, "finished_at": now, "waiting_for": mark}
                 await connection.execute(sa.update(promotions).where(named(project, record.name)).values(change))

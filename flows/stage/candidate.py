@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from blocks.ledger.promotion_queue import superseded
 from blocks.ledger.records import FreightRecord, Hold, Phase, PromotionRecord, Standing
 from flows.stage.availability import Available, available
 from flows.stage.model import FreightRequest, PromotionPolicy, StageSpec
@@ -71,7 +72,7 @@ def candidate(situation: Situation, request: FreightRequest, freight: Standings,
         for each, standing in freight
         if each.origin == request.origin.name and _choosable(situation, request, each, standing, now)
     ]
-    if _matches_upstream(request) and len(choice) > 1:
+    if matches_upstream(request) and len(choice) > 1:
         return None
     return max(choice, key=lambda each: (each.discovered_at, each.name), default=None)
 
@@ -90,20 +91,38 @@ def auto_promote(
 
 
 def held_origins(situation: Situation) -> dict[str, str]:
-    """Origin to held Freight: the recorded holds with the intents of newer Promotions applied, oldest first.
+    """Origin to held Freight."""
+    return {origin: hold.freight for origin, hold in effective_holds(situation).items()}
+
+
+def effective_holds(situation: Situation) -> dict[str, Hold]:
+    """Holds by origin: the recorded ones with the intents of newer Promotions applied, oldest first.
 
     Every outcome but Aborted counts, also one not known yet, so that a person's choice protects itself from the
     moment of asking. Holds of origins that the Stage no longer requests count no more.
     """
-    held = {hold.origin: hold.freight for hold in situation.holds}
+    held = {hold.origin: hold for hold in situation.holds}
     for promotion in sorted(situation.promotions, key=lambda each: each.name):
         if promotion.phase is Phase.ABORTED or promotion.name <= situation.last_promotion:
             continue
         if promotion.intent == "hold":
-            held[promotion.origin] = promotion.freight
+            held[promotion.origin] = _hold(promotion)
         elif promotion.intent == "resume":
             held.pop(promotion.origin, None)
-    return {origin: name for origin, name in held.items() if situation.spec.request(origin)}
+    return {origin: hold for origin, hold in held.items() if situation.spec.request(origin)}
+
+
+def _hold(promotion: PromotionRecord) -> Hold:
+    """The hold that a Promotion makes when it succeeds."""
+    return Hold(
+        project=promotion.project,
+        stage=promotion.stage,
+        origin=promotion.origin,
+        freight=promotion.freight,
+        promotion=promotion.name,
+        actor=promotion.actor,
+        created_at=promotion.created_at,
+    )
 
 
 def intent(
@@ -132,13 +151,14 @@ def is_system(actor: str, from_control_plane: bool) -> bool:
 def _choosable(
     situation: Situation, request: FreightRequest, freight: FreightRecord, standing: Standing, now: datetime
 ) -> bool:
-    if _matches_upstream(request) and request.sources.stages[0] not in standing.currently_in:
+    if matches_upstream(request) and request.sources.stages[0] not in standing.currently_in:
         return False
     verdict = available(situation.project, situation.name, situation.spec, freight, standing, now)
     return isinstance(verdict, Available)
 
 
-def _matches_upstream(request: FreightRequest) -> bool:
+def matches_upstream(request: FreightRequest) -> bool:
+    """Whether what its upstream Stage runs now is the candidate."""
     return request.sources.auto_promotion_options.selection_policy == "MatchUpstream"
 
 
@@ -165,7 +185,8 @@ def _not_now(situation: Situation, best: FreightRecord) -> str:
     waiting = next((each for each in mine if not each.phase.terminal), None)
     if waiting:
         return f"{alias} is already on its way to '{stage}' (Promotion {waiting.name} is {waiting.phase})"
-    newest = max(mine, key=lambda each: (each.created_at, each.name), default=None)
+    tried = (each for each in mine if not superseded(each))
+    newest = max(tried, key=lambda each: (each.created_at, each.name), default=None)
     if newest and newest.phase is not Phase.SUCCEEDED:
         return f"Promotion {newest.name} of {alias} ended {newest.phase}; it is not tried again until a person asks"
     unprocessed = next((each for each in mine if each.name > situation.last_promotion), None)

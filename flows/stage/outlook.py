@@ -2,18 +2,23 @@
 
 import asyncio
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 
 from blocks.ledger.ledger import Ledger
-from blocks.ledger.records import FreightRecord, Hold, PromotionRecord, Standing, Visit
+from blocks.ledger.records import Freeze, FreightRecord, Hold, PromotionRecord, Standing, Visit
 from flows.stage.availability import Available, available
-from flows.stage.candidate import AutoPromotion, Situation, auto_promote
+from flows.stage.candidate import AutoPromotion, Promote, Situation, Skip, auto_promote
 from flows.stage.graph import downstream
 from flows.stage.pipeline import Pipeline, StageDefinition, read_pipeline
+from flows.stage.stops import Stop, stops
 
 FREIGHT = 500
-"""How many of a project's newest Freight are looked at; what Stages run and hold is always among them."""
+"""How many of a project's newest Freight are looked at.
+
+What Stages run and hold is always among it, and what was approved or verified last.
+"""
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class Outlook:
     currents: dict[str, dict[str, Visit]]
     holds: list[Hold]
     promotions: dict[str, list[PromotionRecord]]
+    freezes: list[Freeze] = field(default_factory=list)
 
     def situation(self, stage: StageDefinition) -> Situation:
         """Put together what the rules ask about one Stage."""
@@ -42,14 +48,24 @@ class Outlook:
             last_promotion=max(finished, default=""),
         )
 
-    @property
+    @cached_property
     def known(self) -> list[tuple[FreightRecord, Standing]]:
         """All Freight looked at, with where it stands."""
         return [(each, self.standings.get(name, Standing())) for name, each in self.freight.items()]
 
     def auto_promotion(self, stage: StageDefinition, now: datetime) -> AutoPromotion:
-        """Decide what enters a Stage by itself."""
-        return auto_promote(self.situation(stage), self.pipeline.policies, self.known, now)
+        """Decide what enters a Stage by itself: while it is stopped, nothing."""
+        decided = auto_promote(self.situation(stage), self.pipeline.policies, self.known, now)
+        if stopped := "; ".join(each.sentence for each in self.stops(stage, now)):
+            verdicts: list[Promote | Skip] = [
+                Skip(each.origin, stopped) if isinstance(each, Promote) else each for each in decided.verdicts
+            ]
+            return replace(decided, verdicts=verdicts)
+        return decided
+
+    def stops(self, stage: StageDefinition, now: datetime) -> list[Stop]:
+        """Name what stops all promotions into a Stage for a while."""
+        return stops(self.freezes, self.pipeline.window_status(stage.name, now), now)
 
     def passable(self, stage: StageDefinition, now: datetime) -> list[FreightRecord]:
         """Freight that a control-flow Stage lets through and has not yet."""
@@ -67,15 +83,17 @@ class Outlook:
 
 async def read_outlook(ledger: Ledger, project: str, also: Collection[str] = ()) -> Outlook:
     """Gather everything the rules ask about a project. `also` names Freight to look at however old it is."""
-    pipeline, currents, listed, holds = await asyncio.gather(
+    pipeline, currents, listed, holds, freezes, remembered = await asyncio.gather(
         read_pipeline(ledger, project),
         ledger.stages.currents(project),
         ledger.freight.list(project, limit=FREIGHT),
         ledger.stages.holds(project),
+        ledger.freezes.list(project),
+        ledger.stages.remembered(project),
     )
     held = {visit.freight for visits in currents.values() for visit in visits.values()}
     freight = {each.name: each for each in listed}
-    if older := sorted(held.union(also) - freight.keys()):
+    if older := sorted(held.union(also, remembered) - freight.keys()):
         freight |= await ledger.freight.many(project, older)
     pertinent, standings = await asyncio.gather(
         ledger.promotions.pertinent(project, list(freight)), ledger.stages.standings(project, list(freight))
@@ -90,4 +108,5 @@ async def read_outlook(ledger: Ledger, project: str, also: Collection[str] = ())
         currents=currents,
         holds=holds,
         promotions=promotions,
+        freezes=freezes,
     )
