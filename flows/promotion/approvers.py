@@ -159,7 +159,7 @@ def counted(
         vote = vote_of(answer)
         if isinstance(vote, str):
             ignored = vote
-        elif any(each.at == vote.at and each.who.is_same(vote.who) for each in kept):
+        elif any(each.at == vote.at and each.who.actor == vote.who.actor for each in kept):
             ignored = ""
         else:
             ignored = _why_not(terms, vote, requester, kept)

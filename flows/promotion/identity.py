@@ -27,5 +27,5 @@ class Identity:
 
     def has(self, claim: str, value: str) -> bool:
         """Whether a claim has a value, or has it among several."""
-        held = self.claims.get(claim)
+        held = self.claims.get(claim, [])
         return value in ([str(each) for each in held] if isinstance(held, list) else [str(held)])
