@@ -9,6 +9,7 @@ from deployments import shapes
 from deployments.request_shape import asked_for
 from flows.freight.describe import one_line
 from flows.stage.outlook import read_outlook
+from flows.stage.stable import read_stage_metadata
 
 Json = dict[str, Any]
 Look = Callable[[Ledger, str, str, str, int], Awaitable[list[Json]]]
@@ -37,7 +38,7 @@ async def _stages(ledger: Ledger, project: str, name: str, _stage: str, limit: i
     outlook = await read_outlook(ledger, project)
     known = {each.name: each for each in await ledger.definitions.list("Stage", project, limit)}
     found = [known[each] for each in outlook.pipeline.stages if each in known and name in ("", each)]
-    noted = await ledger.notes.of_stages(project)
+    noted = await read_stage_metadata(ledger, project)
     return [
         shapes.stage(outlook, each, await ledger.verifications.latest(project, each.name), noted.get(each.name))
         for each in found

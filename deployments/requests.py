@@ -14,10 +14,12 @@ from blocks.ledger.records import Phase, PromotionRecord
 from flows.call_off import call_off, cancel_run
 from flows.clean_up import begin_clean_up
 from flows.promotion.admission import Declined, Wish, admit, check_wish
-from flows.publish import tell
+from flows.promotion.wish_back import wish_back
+from flows.publish import tell, tell_verification
 from flows.stage.graph import downstream
 from flows.stage.pipeline import read_pipeline
-from flows.start import start_promotion, start_verification_of
+from flows.start import start_promotion, start_verification, start_verification_of
+from flows.verify import make_verification
 from flows.world import World
 
 POLL = 0.5
@@ -32,6 +34,14 @@ async def ask_promotion(here: World, wish: Wish) -> PromotionRecord:
         run = await start_promotion(client, record)
     await tell(record, "promotion.created")
     return await here.ledger.promotions.attach_run(record.project, record.name, str(run.id))
+
+
+async def ask_rollback(here: World, wish: Wish) -> PromotionRecord:
+    """Take a Stage back: to the wish's Freight, or to the last that was verified there before what it runs.
+
+    Raises Refused or NotFound with the reason before anything is made.
+    """
+    return await ask_promotion(here, await wish_back(here.ledger, wish))
 
 
 async def ask_promotions(here: World, wishes: Sequence[Wish]) -> tuple[list[PromotionRecord], list[str]]:
@@ -83,21 +93,34 @@ async def wait_for_promotion(
 
 
 async def ask_verification(here: World, project: str, stage: str, actor: str) -> str:
-    """Start another verification of what a Stage runs. Returns the id of the flow run."""
-    (await read_pipeline(here.ledger, project)).stage(stage)
-    if not await here.ledger.stages.current(project, stage):
-        raise Refused(f"Stage {stage!r} runs no Freight yet, so there is nothing to verify")
+    """Start another verification of what a Stage runs, or find the one under way. Returns the id of its flow run.
+
+    Raises Refused when the Stage runs nothing, NotFound without such a Stage.
+    """
+    record = await make_verification(here, project, stage, actor)
+    if record and record.flow_run_id:
+        return record.flow_run_id
     async with get_client() as client:
-        return str((await start_verification_of(client, project, stage, actor)).id)
+        if record is None:
+            return str((await start_verification_of(client, project, stage, actor)).id)
+        run = await start_verification(client, record, "asked")
+    return (await here.ledger.verifications.attach_run(project, record.id, str(run.id))).flow_run_id or str(run.id)
 
 
 async def abort_verification(here: World, project: str, stage: str, actor: str) -> str:
-    """Abort the verification under way in a Stage. Returns its id. Raises Refused when there is none."""
+    """Abort the verification under way in a Stage. Returns its id. Raises Refused when there is none.
+
+    Its run stops measuring; a run that promotes, which it is a part of, ends as it would have after it.
+    """
     latest = await here.ledger.verifications.latest(project, stage)
     if latest is None or latest.phase.terminal:
         raise Refused(f"no verification of Stage {stage!r} is under way")
-    await here.ledger.verifications.abort(project, latest.id, actor, "", datetime.now(UTC))
-    return latest.id
+    aborted = await here.ledger.verifications.abort(project, latest.id, actor, "", datetime.now(UTC))
+    await tell_verification(aborted)
+    if aborted.flow_run_id and not await here.ledger.promotions.by_flow_run(aborted.flow_run_id):
+        async with get_client() as client:
+            await cancel_run(client, aborted.flow_run_id, "The verification was aborted.")
+    return aborted.id
 
 
 async def abort_promotion(here: World, project: str, name: str, actor: str, reason: str = "") -> PromotionRecord:

@@ -149,7 +149,7 @@ def promotion(record: PromotionRecord, steps: list[StepRun] | None = None) -> Js
             "name": record.name,
             "namespace": record.project,
             "creationTimestamp": _time(record.created_at),
-            "annotations": {"kargo.akuity.io/create-actor": record.actor},
+            "annotations": _annotations(record),
             **_owned(record),
         },
         "spec": {
@@ -174,6 +174,11 @@ def promotion(record: PromotionRecord, steps: list[StepRun] | None = None) -> Js
             }
         ),
     }
+
+
+def _annotations(record: PromotionRecord) -> Json:
+    rollback = {"kargo.akuity.io/rollback": "true"} if record.rollback else {}
+    return {"kargo.akuity.io/create-actor": record.actor} | rollback
 
 
 def _owned(record: PromotionRecord) -> Json:

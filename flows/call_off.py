@@ -16,14 +16,14 @@ from flows.world import World
 AT_ONCE = 8
 
 
-async def cancel_run(client: PrefectClient, flow_run_id: str) -> None:
+async def cancel_run(client: PrefectClient, flow_run_id: str, sentence: str = "The promotion was aborted.") -> None:
     """Stop a run: at once when no worker has it, else by asking its worker. One that has ended stays as it is."""
     try:
         run = await client.read_flow_run(UUID(flow_run_id))
         if run.state is not None and run.state.is_final():
             return
         waiting = run.state is not None and (run.state.is_scheduled() or run.state.is_paused())
-        state: Any = (Cancelled if waiting else Cancelling)(message="The promotion was aborted.")
+        state: Any = (Cancelled if waiting else Cancelling)(message=sentence)
         # Prefect takes a waiting run that was at work before for one that a worker has, and would wait for it.
         await client.set_flow_run_state(run.id, state, force=waiting)
     except ObjectNotFound:

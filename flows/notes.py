@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flows.freight.status import freight_status
+from flows.stage.stable import read_stage_metadata
 from flows.world import World
 
 Json = dict[str, Any]
@@ -27,7 +28,7 @@ class Notes:
     async def renew(self) -> None:
         """Read again, in place, so that the functions made before see it."""
         if "stageMetadata(" in self.text:
-            _replace(self.stages, await self.here.ledger.notes.of_stages(self.project))
+            _replace(self.stages, await read_stage_metadata(self.here.ledger, self.project))
         if "freightMetadata(" in self.text or "freightStatus(" in self.text:
             await self._renew_freight()
 

@@ -19,7 +19,7 @@ from blocks.ledger.records import PromotionRecord, VerificationPhase, Verificati
 from flows.advance import announce_ready
 from flows.at_work import living
 from flows.auto_rollback import roll_back_if_wanted
-from flows.current_run import CurrentRun, current_run, describe, ended, leave_quietly
+from flows.current_run import CurrentRun, current_run, describe, ended, leave_quietly, retried_in_prefect
 from flows.freight.identity import collection_id
 from flows.health import wait_until_healthy
 from flows.lease import held
@@ -135,21 +135,42 @@ async def _read_run(client: PrefectClient, flow_run_id: str) -> FlowRun | None:
 
 
 async def _record(here: World, project: str, stage: str, id: str, run: CurrentRun) -> VerificationRecord | None:
-    """Find or make the verification of this run; None when the Stage asks for none. Raises Refused, NotFound."""
-    if id:
-        found = await here.ledger.verifications.get(project, id)
-        if found is None:
-            raise NotFound(f"project {project!r} has no verification {id!r}")
-        if found.stage != stage:
-            raise Refused(f"verification {id!r} is one of Stage {found.stage!r}, not {stage!r}")
-        return found
-    if run.count > 1 and (begun := await _begun(here, project, stage, run)):
-        return begun
+    """Find or make the verification of this run; None when the Stage asks for none. Raises Refused, NotFound.
+
+    Prefect's "Retry" of a run whose verification has failed verifies again.
+    """
+    known = await _known(here, project, stage, id, run)
+    if known and not (known.finished_at and await retried_in_prefect(run, known.finished_at)):
+        return known
+    return await make_verification(here, project, stage, run.actor, run.id)
+
+
+async def make_verification(
+    here: World, project: str, stage: str, actor: str, flow_run_id: str | None = None
+) -> VerificationRecord | None:
+    """Make another verification of what a Stage runs, or find the open one; None when the Stage asks for none.
+
+    Raises Refused when it runs nothing. One without a run is given one by the sweep.
+    """
     wanted, current = await _wanted(here, project, stage), await _current(here, project, stage)
     if not wanted:
         return None
     newest = max(current.values(), key=lambda visit: visit.entered_at)
-    return await _create(here, project, stage, newest.promotion, run.actor, run.id)
+    return await _create(here, project, stage, newest.promotion, actor, flow_run_id)
+
+
+async def _known(here: World, project: str, stage: str, id: str, run: CurrentRun) -> VerificationRecord | None:
+    """The last verification that this run made, or the one it was started for."""
+    if run.count > 1 and (begun := await _begun(here, project, stage, run)):
+        return begun
+    if not id:
+        return None
+    found = await here.ledger.verifications.get(project, id)
+    if found is None:
+        raise NotFound(f"project {project!r} has no verification {id!r}")
+    if found.stage != stage:
+        raise Refused(f"verification {id!r} is one of Stage {found.stage!r}, not {stage!r}")
+    return found
 
 
 async def _begun(here: World, project: str, stage: str, run: CurrentRun) -> VerificationRecord | None:
@@ -165,7 +186,7 @@ async def _current(here: World, project: str, stage: str) -> dict[str, Visit]:
 
 
 async def _create(
-    here: World, project: str, stage: str, promotion: str, actor: str, flow_run_id: str
+    here: World, project: str, stage: str, promotion: str, actor: str, flow_run_id: str | None
 ) -> VerificationRecord:
     current = await _current(here, project, stage)
     collection = {origin: visit.freight for origin, visit in current.items()}

@@ -68,6 +68,16 @@ class Verifications(Part):
         async with self._database.write() as connection:
             return await rows.changed(connection, sa.update(verifications).where(free).values(claim))
 
+    async def attach_run(self, project: str, id: str, flow_run_id: str) -> VerificationRecord:
+        """Say which flow run works for a verification; another run's stays that one's. Raises NotFound."""
+        async with self._database.write() as connection:
+            record = await _locked(connection, project, id)
+            if record.flow_run_id or record.phase.terminal:
+                return record
+            this = sa.update(verifications).where(_is(project, id))
+            await connection.execute(this.values(flow_run_id=flow_run_id))
+            return replace(record, flow_run_id=flow_run_id)
+
     async def renew(self, project: str, id: str, owner: str, lease_until: datetime) -> bool:
         """Say that the owner still works on it; False when it is another's by now, or over."""
         mine = sa.and_(_is(project, id), verifications.c.phase.in_(OPEN), verifications.c.owner == owner)

@@ -22,6 +22,7 @@ from deployments.cli import (
     promote,
     refresh,
     retry,
+    rollback,
     test,
     up,
     update,
@@ -50,6 +51,7 @@ app.command("get")(get.get)
 app.add_typer(refresh.app, name="refresh")
 app.command("preview")(preview.preview)
 app.command("promote")(promote.promote)
+app.command("rollback")(rollback.rollback)
 app.command("approve")(approve.approve)
 app.add_typer(verify.app, name="verify")
 app.add_typer(abort.app, name="abort")
