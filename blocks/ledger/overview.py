@@ -13,9 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from blocks.ledger import rows
 from blocks.ledger.definitions import defined
+from blocks.ledger.freezes import frozen
 from blocks.ledger.part import Part
 from blocks.ledger.pertinent import pertinent, stopping
-from blocks.ledger.records import Definition, FreightRecord, Hold, PromotionRecord, Standing, Visit
+from blocks.ledger.records import Definition, Freeze, FreightRecord, Hold, PromotionRecord, Standing, Visit
 from blocks.ledger.standings import read_standings
 from blocks.ledger.tables import approvals, freight, holds, promotions, visits
 
@@ -71,6 +72,7 @@ class Overview(About):
     definitions: list[Definition] = field(default_factory=list)
     visits: list[Visit] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
+    freezes: list[Freeze] = field(default_factory=list)
 
 
 class Overviews(Part):
@@ -85,6 +87,7 @@ class Overviews(Part):
             found.visits = await rows.every(connection, Visit, there)
             held = sa.select(*rows.columns(holds, Hold)).where(_of(holds, project))
             found.holds = await rows.every(connection, Hold, held)
+            found.freezes = await rows.every(connection, Freeze, frozen(project))
             looked_at = _newest_and_held(project).cte("looked_at")
             among = _among(promotions.c.project, promotions.c.freight, looked_at)
             await _read_about(connection, found, looked_at, pertinent(project, among))
