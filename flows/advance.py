@@ -1,4 +1,7 @@
-"""Advance: who may go on, and telling so. The event starts the Stage's automation; the sweep repeats it."""
+"""Advance: who may go on, and telling so. The event starts the Stage's automation; the sweep repeats it.
+
+One project or all of them: the ledger is asked the same few questions.
+"""
 
 import logging
 from dataclasses import dataclass, replace
@@ -10,10 +13,12 @@ from prefect.client.orchestration import get_client
 from prefect.logging import get_run_logger
 
 from blocks.ledger.ledger import Ledger
+from blocks.ledger.passings import Passing
 from blocks.ledger.records import FreightRecord
 from flows.announce import event, post, stage_resource
 from flows.stage.candidate import Promote
-from flows.stage.outlook import Outlook, read_outlook
+from flows.stage.outlook import Outlook
+from flows.stage.outlooks import Outlooks, read_outlooks
 from flows.stop import stoppable
 from flows.world import world
 
@@ -43,19 +48,25 @@ async def advance(project: str) -> int:
     return len(ready)
 
 
-async def announce_ready(ledger: Ledger, project: str, stages: list[str] | None = None) -> list[Ready]:
-    """Find what may enter by itself, in the given Stages or all, and post one event for each.
+async def announce_ready(ledger: Ledger, project: str | None, stages: list[str] | None = None) -> list[Ready]:
+    """Find what may enter by itself in one project or all, in the given Stages or all, and post an event for each.
 
     When Prefect does not take the events that is logged: what is announced is remembered, and the sweep acts on it.
     """
     now = datetime.now(UTC)
-    ready = await _since(ledger, find_ready(await passed_through(ledger, project, now), now, stages))
+    outlooks = await all_passed_through(ledger, now, project)
+    ready = await _since(ledger, [each for outlook in outlooks.values() for each in find_ready(outlook, now, stages)])
+    if ready:
+        await _announce(ready, now)
+    return ready
+
+
+async def _announce(ready: list[Ready], now: datetime) -> None:
     try:
         async with get_client() as client:
             await post(client, [_available(each, now) for each in ready])
     except httpx.HTTPError as error:
-        log.warning("cannot announce to %s, the sweep will: %s", project, type(error).__name__)
-    return ready
+        log.warning("cannot announce to %d Stages, the sweep will: %s", len(ready), type(error).__name__)
 
 
 async def _since(ledger: Ledger, ready: list[Ready]) -> list[Ready]:
@@ -85,17 +96,34 @@ def find_ready(outlook: Outlook, now: datetime, stages: list[str] | None = None)
 
 
 async def passed_through(ledger: Ledger, project: str, now: datetime) -> Outlook:
-    """Read the project, letting Freight through control-flow Stages until none moves any more."""
-    outlook = await read_outlook(ledger, project)
-    control_flow = [stage for stage in outlook.pipeline.stages.values() if stage.control_flow]
-    for _ in control_flow:
-        passing = [(stage, each) for stage in control_flow for each in outlook.passable(stage, now)]
+    """Read a project, letting Freight through control-flow Stages until none moves any more."""
+    return (await all_passed_through(ledger, now, project))[project]
+
+
+async def all_passed_through(ledger: Ledger, now: datetime, project: str | None = None) -> Outlooks:
+    """Read one project or all, letting Freight through control-flow Stages until none moves any more."""
+    outlooks = await read_outlooks(ledger, now, project)
+    for _ in range(max(map(_control_flow, outlooks.values()), default=0)):
+        passing = [each for outlook in outlooks.values() for each in _passing(outlook, now)]
         if not passing:
             break
-        for stage, each in passing:
-            await ledger.stages.pass_through(project, stage.name, each.name, each.origin, now)
-        outlook = await read_outlook(ledger, project)
-    return outlook
+        await ledger.stages.pass_through(passing, now)
+        outlooks = await read_outlooks(ledger, now, project)
+    return outlooks
+
+
+def _control_flow(outlook: Outlook) -> int:
+    return sum(stage.control_flow for stage in outlook.pipeline.stages.values())
+
+
+def _passing(outlook: Outlook, now: datetime) -> list[Passing]:
+    """What the control-flow Stages let through now and have not yet."""
+    return [
+        Passing(each.project, stage.name, each.name, each.origin)
+        for stage in outlook.pipeline.stages.values()
+        if stage.control_flow
+        for each in outlook.passable(stage, now)
+    ]
 
 
 def _available(ready: Ready, now: datetime) -> dict[str, object]:

@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from blocks.ledger import holds as hold_rules
 from blocks.ledger import rows
 from blocks.ledger.audit import write_event
-from blocks.ledger.freight_rows import pin, pinned
+from blocks.ledger.freight_rows import pin
 from blocks.ledger.part import Part
+from blocks.ledger.passings import AT_ONCE, Passing, pass_all
 from blocks.ledger.records import AuditEvent, Hold, Standing, Visit
 from blocks.ledger.standings import standings_of
 from blocks.ledger.tables import approvals, holds, stage_metadata, visits
@@ -90,25 +91,17 @@ class Stages(Part):
             return marked
 
     async def pass_through(
-        self, project: str, stage: str, freight: str, origin: str, now: datetime, actor: str = "controller:advance"
-    ) -> bool:
-        """Mark a Freight verified in a control-flow Stage by a visit of no length.
+        self, passing: Sequence[Passing], now: datetime, actor: str = "controller:advance"
+    ) -> list[Passing]:
+        """Mark Freight verified in control-flow Stages by visits of no length; returns what had not passed before.
 
-        False when it already was, or was deleted meanwhile.
+        What was deleted meanwhile is left out.
         """
-        line = {"project": project, "stage": stage, "freight": freight, "origin": origin, "promotion": ""}
-        at_once = {"entered_at": now, "verified_at": now, "left_at": now}
-        async with self._database.write() as connection:
-            if not await pinned(connection, project, [freight]):
-                return False
-            adding = rows.insert(connection, visits).values(line | at_once).on_conflict_do_nothing()
-            if not await rows.changed(connection, adding):
-                return False
-            message = f"Freight {freight!r} passed the control-flow Stage {stage!r}"
-            await write_event(
-                connection, _event("FreightVerificationSucceeded", project, stage, freight, actor, message, now)
-            )
-            return True
+        passed: list[Passing] = []
+        for start in range(0, len(passing), AT_ONCE):
+            async with self._database.write() as connection:
+                passed += await pass_all(connection, passing[start : start + AT_ONCE], actor, now)
+        return passed
 
     async def leave(self, project: str, stage: str, origins: Collection[str], now: datetime) -> None:
         """End the stays of origins a Stage no longer requests, and lift their holds."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from blocks.errors import Conflict, NotFound, Refused
+from blocks.ledger.passings import Passing
 from blocks.ledger.records import Standing
 from tests.blocks.ledger.samples import ORIGIN, OTHER, at, freight, promote, promotion
 
@@ -102,7 +103,7 @@ async def test_deleting_takes_approvals_and_stays_along(ledger):
     """The same content found again is new: nothing is known of it. The trail keeps what it was."""
     await record(ledger, A, "merry-otter")
     await ledger.stages.approve("p", "prod", A, "ann", at(1))
-    await ledger.stages.pass_through("p", "gate", A, ORIGIN, at(1))
+    await ledger.stages.pass_through([Passing("p", "gate", A, ORIGIN)], at(1))
 
     assert (await ledger.freight.delete("p", A, "ann", at(2))).alias == "merry-otter"
 
@@ -157,5 +158,5 @@ async def test_nothing_is_promoted_or_approved_that_was_deleted(ledger):
         await ledger.promotions.create(promotion("a", A))
     with pytest.raises(NotFound, match="deleted meanwhile"):
         await ledger.stages.approve("p", "prod", A, "ann", at(1))
-    assert not await ledger.stages.pass_through("p", "gate", A, ORIGIN, at(1))
+    assert not await ledger.stages.pass_through([Passing("p", "gate", A, ORIGIN)], at(1))
     assert await ledger.audit.list("p") == []

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from blocks.ledger import rows
+from blocks.ledger.passings import Passing
 from blocks.ledger.records import Definition, Phase
 from blocks.ledger.tables import promotions
 from tests.blocks.ledger.samples import at, promote, promotion, start, verify
@@ -72,7 +73,7 @@ async def test_open_ones_the_last_and_those_that_brought_something(ledger):
 
 async def test_a_stage_that_is_gone_or_passes_on_is_no_trouble(ledger):
     """Nothing is asked of Stages that are not defined, and Freight that passed through came by no promotion."""
-    await ledger.stages.pass_through("p", "gate", "f1", "Warehouse/guestbook", at(0))
+    await ledger.stages.pass_through([Passing("p", "gate", "f1", "Warehouse/guestbook")], at(0))
     await promote(ledger, "a", "f1", minutes=1)
     await promote(ledger, "b", "f2", minutes=2)
     await verify(ledger, "v", {"Warehouse/guestbook": "f2"}, 3)

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from blocks.ledger.passings import Passing
 from blocks.ledger.records import Phase, Standing, VerificationPhase, Verified
 from tests.blocks.ledger.samples import ORIGIN, OTHER, at, promote, promotion, start, verification, verify
 
@@ -174,8 +175,8 @@ async def test_a_hold_can_be_lifted_by_hand(ledger):
 
 async def test_passing_a_control_flow_stage_verifies_without_a_stay(ledger):
     """Freight that passes is verified there, never currently in it, and passes once."""
-    assert await ledger.stages.pass_through("p", "gate", "f1", ORIGIN, at(1))
-    assert not await ledger.stages.pass_through("p", "gate", "f1", ORIGIN, at(2))
+    assert await ledger.stages.pass_through([Passing("p", "gate", "f1", ORIGIN)], at(1))
+    assert not await ledger.stages.pass_through([Passing("p", "gate", "f1", ORIGIN)], at(2))
 
     assert Standing(verified_in={"gate": Verified(at(1))}) == await standing(ledger)
 
@@ -185,7 +186,7 @@ async def test_a_deleted_stage_leaves_history_only(ledger):
     await promote(ledger, "a", "f1", intent="hold")
     await verify(ledger, "v1", {ORIGIN: "f1"}, 5)
     await ledger.stages.approve("p", "test", "f1", "email:ann@example.com", at(6))
-    await ledger.stages.pass_through("p", "gate", "f1", ORIGIN, at(1))
+    await ledger.stages.pass_through([Passing("p", "gate", "f1", ORIGIN)], at(1))
 
     await ledger.stages.remove("p", "test", at(10))
     await ledger.stages.remove("p", "gate", at(10))
@@ -193,7 +194,7 @@ async def test_a_deleted_stage_leaves_history_only(ledger):
     assert Standing() == await standing(ledger)
     assert await ledger.stages.holds("p") == []
     assert [at(10)] == [v.left_at for v in await ledger.stages.visits("p", "test", 10)]
-    assert await ledger.stages.pass_through("p", "gate", "f1", ORIGIN, at(11))
+    assert await ledger.stages.pass_through([Passing("p", "gate", "f1", ORIGIN)], at(11))
     await promote(ledger, "b", "f1", minutes=12)
     assert Standing({"gate": Verified(at(11))}, {}, {"test": at(12)}) == await standing(ledger)
 
