@@ -17,7 +17,13 @@ from uuid import UUID
 
 import anyio
 import anyio.abc
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterState, FlowRunFilterStateName
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterParentFlowRunId,
+    FlowRunFilterState,
+    FlowRunFilterStateName,
+)
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.client.schemas.sorting import FlowRunSort
@@ -194,19 +200,29 @@ class DrayageWorker(BaseWorker[BaseJobConfiguration, BaseVariables, DrayageWorke
                 self._logger.warning("cannot ask for cancelled runs: %s", error)
 
     async def _stop_cancelled(self) -> None:
+        """Stop what was cancelled. Whoever cancels a subflow's run stops the run that it is a part of."""
         assert self._runs is not None
         if not (running := self._runs.running):
             return
-        cancelling = await self.client.read_flow_runs(
-            flow_run_filter=FlowRunFilter(
-                id=FlowRunFilterId(any_=running),
-                state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Cancelling", "Cancelled"])),
-            ),
-            sort=FlowRunSort.ID_DESC,
-            limit=200,
-        )
-        for flow_run in cancelling:
+        names = FlowRunFilterStateName(any_=["Cancelling", "Cancelled"])
+        asked = FlowRunFilter(id=FlowRunFilterId(any_=running), state=FlowRunFilterState(name=names))
+        for flow_run in await self._page(asked):
             self._runs.stop(flow_run.id, "cancel")
+        below = FlowRunFilter(
+            parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=running),
+            state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Cancelling"])),
+        )
+        for subflow_run in await self._page(below):
+            self._runs.stop(await self._parent(subflow_run), "cancel")
+
+    async def _page(self, wanted: FlowRunFilter) -> list[FlowRun]:
+        return await self.client.read_flow_runs(flow_run_filter=wanted, sort=FlowRunSort.ID_DESC, limit=200)
+
+    async def _parent(self, subflow_run: FlowRun) -> UUID:
+        assert subflow_run.parent_task_run_id is not None
+        parent = (await self.client.read_task_run(subflow_run.parent_task_run_id)).flow_run_id
+        assert parent is not None
+        return parent
 
 
 _quiet_ends = QuietEnds()

@@ -66,14 +66,15 @@ async def resume_hanging(here: World, client: PrefectClient, now: datetime) -> l
     alive = await living(here, [run.id for run in old], now)
     hanging = [run for run in old if str(run.id) not in alive]
     for run in hanging:
-        await _let_go(client, run)
+        await let_go(client, run)
     return [f"{run.name}: taken up again, because its {run.state_name} run shows no sign of life" for run in hanging]
 
 
-async def _let_go(client: PrefectClient, run: FlowRun) -> None:
+async def let_go(client: PrefectClient, run: FlowRun) -> None:
+    """Let a run that nobody works on go on, or end, when it was cancelled."""
     if run.state and run.state.is_cancelling():
         await bury_children(client, run.id)
-        state: Any = Cancelled(message="Cancelled by a person; its worker was gone.")
+        state: Any = Cancelled(message="Cancelled by a person while nobody worked on it.")
         await client.set_flow_run_state(run.id, state, force=True)
     else:
         await resume_elsewhere(client, run.id, "Taken up again: its worker shows no sign of life.")

@@ -15,7 +15,7 @@ from prefect.logging import get_run_logger
 from blocks.errors import DrayageError
 from blocks.ledger.promotion_claims import Started
 from blocks.ledger.records import Phase, PromotionRecord, VerificationRecord
-from flows.at_work import living, resume_hanging
+from flows.at_work import let_go, living, resume_hanging
 from flows.call_off import call_off
 from flows.publish import tell, tell_verification
 from flows.start import bury, resume_elsewhere, start_promotion, start_verification
@@ -101,6 +101,10 @@ async def _recover_promotions(here: World, client: PrefectClient, now: datetime)
             done.append(f"{record.name}: {verdict.what}, because {verdict.sentence}")
             with _logged(record.name):
                 await _act(here, client, record, verdict, now)
+        run = runs.get(record.flow_run_id or "")
+        if verdict.what == "abort" and run and run.state.is_cancelling() and record.flow_run_id not in alive:
+            # It had left its worker to wait, so nobody else ends it, and until then it takes its queue's only place.
+            await let_go(client, run)
     return done
 
 
@@ -123,8 +127,8 @@ async def _act(here: World, client: PrefectClient, record: PromotionRecord, verd
     elif verdict.what == "resume":
         await resume_elsewhere(client, record.flow_run_id or "", f"Taken up again: {verdict.sentence}.")
     elif verdict.what == "abort":
-        await promotions.abort(record.project, record.name, "unknown actor", verdict.sentence, now)
-        await tell(record, "promotion.aborted")
+        aborted = await promotions.abort(record.project, record.name, "unknown actor", verdict.sentence, now)
+        await tell(aborted, "promotion.aborted")
     else:
         await _fail(here, record, verdict.sentence, now)
     if verdict.what in ("abort", "fail"):
