@@ -10,14 +10,12 @@ from prefect.client.orchestration import PrefectClient
 from prefect.types import SecretDict
 from pydantic import Field, Secret, SecretStr, ValidationError
 
+from blocks.block_documents import read_documents
+
 log = logging.getLogger("drayage")
 
 SHARED = "kargo-shared-resources"
 """The namespace whose credentials every project may use (Kargo: shared resources)."""
-
-PAGE = 200
-MOST = 5_000
-
 
 FIELDS = {
     "username": "username",
@@ -143,16 +141,10 @@ async def read_secrets(client: PrefectClient, project: str | None = None) -> lis
 
 
 async def _read(client: PrefectClient) -> list[SecretBlock]:
-    """Read all blocks of both types, in as many pages as they have."""
+    """Read all blocks of both types."""
     kinds = {kind._block_type_slug: kind for kind in KINDS}
-    found: list[SecretBlock | None] = []
-    while len(found) < MOST:
-        wanted = {"block_types": {"slug": {"any_": list(kinds)}}, "block_documents": {"is_anonymous": {"eq_": False}}}
-        page = {"include_secrets": True, "limit": PAGE, "offset": len(found)}
-        documents = (await client.request("POST", "/block_documents/filter", json=wanted | page)).json()
-        found += [_block(kinds[each["block_type"]["slug"]], each) for each in documents]
-        if len(documents) < PAGE:
-            break
+    documents = await read_documents(client, kinds)
+    found = [_block(kinds[each["block_type"]["slug"]], each) for each in documents]
     return [block for block in found if block]
 
 

@@ -39,8 +39,15 @@ async def _stages(ledger: Ledger, project: str, name: str, _stage: str, limit: i
     known = {each.name: each for each in await ledger.definitions.list("Stage", project, limit)}
     found = [known[each] for each in outlook.pipeline.stages if each in known and name in ("", each)]
     noted = await read_stage_metadata(ledger, project)
+    healths = await ledger.healths.of(project)
     return [
-        shapes.stage(outlook, each, await ledger.verifications.latest(project, each.name), noted.get(each.name))
+        shapes.stage(
+            outlook,
+            each,
+            await ledger.verifications.latest(project, each.name),
+            noted.get(each.name),
+            healths.get(each.name),
+        )
         for each in found
     ]
 
@@ -103,7 +110,7 @@ PLAIN = ("NAME", "CREATED")
 COLUMNS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(LOOK, PLAIN),
     "Warehouse": ("NAME", "READY", "LAST FREIGHT", "STATUS"),
-    "Stage": ("NAME", "FREIGHT", "VERSIONS", "AUTO", "LAST PROMOTION"),
+    "Stage": ("NAME", "FREIGHT", "VERSIONS", "HEALTH", "AUTO", "LAST PROMOTION"),
     "Freight": ("NAME", "ALIAS", "ORIGIN", "VERSIONS", "VERIFIED IN", "DISCOVERED"),
     "Promotion": ("NAME", "STAGE", "FREIGHT", "PHASE", "CREATED", "MESSAGE"),
     "PromotionRequest": ("NAME", "STAGE", "FREIGHT", "PHASE", "TARGETS", "CREATED", "MESSAGE"),
@@ -128,7 +135,8 @@ def row(kind: str, shape: Json) -> tuple[str, ...]:
             last = (status.get("lastPromotion") or {}).get("status") or {}
             versions = "; ".join(one_line(each) for each in items)
             auto = "on" if status.get("autoPromotionEnabled") else "off"
-            return name, ", ".join(each["alias"] for each in items), versions, auto, last.get("phase", "")
+            health = (status.get("health") or {}).get("status", "")
+            return name, ", ".join(each["alias"] for each in items), versions, health, auto, last.get("phase", "")
         case "Freight":
             verified = ", ".join(status.get("verifiedIn") or {})
             return name[:7], shape["alias"], shape["origin"]["name"], one_line(shape), verified, shape["discoveredAt"]

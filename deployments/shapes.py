@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from blocks.ledger.healths import StageHealth
 from blocks.ledger.records import (
     AuditEvent,
     Definition,
@@ -80,9 +81,16 @@ def _budget(state: BudgetState) -> Json:
 
 
 def stage(
-    outlook: Outlook, record: Definition, verification: VerificationRecord | None, metadata: Json | None = None
+    outlook: Outlook,
+    record: Definition,
+    verification: VerificationRecord | None,
+    metadata: Json | None = None,
+    health: StageHealth | None = None,
 ) -> Json:
-    """A Stage with what it runs, its last and current Promotion, holds, verification and metadata."""
+    """A Stage with what it runs, how that is, its last and current Promotion, holds, verification and metadata.
+
+    `status.drayage` is not Kargo's: what runs that was not promoted, and since when the health is what it is.
+    """
     name = record.name
     visits = outlook.currents.get(name, {})
     promotions = sorted(outlook.promotions.get(name, []), key=lambda each: each.name, reverse=True)
@@ -98,6 +106,10 @@ def stage(
             {
                 "freightSummary": _summary(outlook, name, [each.name for each in held]),
                 "freightHistory": [history] if held else None,
+                "health": {"status": health.status, "issues": health.issues} if health else None,
+                "drayage": _filled({"healthSince": _time(health.since), "drift": health.drift or None})
+                if health
+                else None,
                 "autoPromotionEnabled": outlook.pipeline.auto(name),
                 "currentPromotion": _reference(running) if running else None,
                 "lastPromotion": _reference(last) if last else None,

@@ -12,8 +12,9 @@ import logging
 import re
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import anyio
 import anyio.abc
@@ -33,6 +34,7 @@ from prefect.flows import Flow
 from prefect.settings import PREFECT_WORKER_QUERY_SECONDS, temporary_settings
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
+from flows.health_watch import watch_health
 from flows.stop import STOP, Stop
 
 POLL_SECONDS = 0.5
@@ -71,11 +73,16 @@ class RunLoop:
         self._thread.start()
         # By task: a run that was taken for dead and scheduled again may be here twice for a moment.
         self._tasks: dict[asyncio.Task[None], tuple[UUID, Stop]] = {}
+        self._beside: list[Future[Any]] = []
 
     @property
     def running(self) -> list[UUID]:
         """The flow runs at work."""
         return list({flow_run_id for flow_run_id, _ in self._tasks.copy().values()})
+
+    def keep(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run something beside the flow runs until the loop ends."""
+        self._beside.append(asyncio.run_coroutine_threadsafe(work, self._loop))
 
     async def run(self, flow_run_id: UUID, work: Coroutine[Any, Any, Any]) -> None:
         """Run to the end, seen from another loop. Cancelling this does not cancel the work."""
@@ -108,6 +115,8 @@ class RunLoop:
         if tasks := list(self._tasks):
             left = asyncio.run_coroutine_threadsafe(_wait(tasks), self._loop)
             await asyncio.wrap_future(left)
+        for each in self._beside:
+            each.cancel()
         self._loop.call_soon_threadsafe(self._loop.stop)
         await asyncio.to_thread(self._thread.join, 5)
 
@@ -139,6 +148,7 @@ class DrayageWorker(BaseWorker[BaseJobConfiguration, BaseVariables, DrayageWorke
     async def setup(self) -> None:
         """Start the loop for the runs, and watch for cancellations."""
         self._runs = RunLoop()
+        self._runs.keep(watch_health(f"{self.name}/{uuid4()}"))
         await super().setup()
         assert self._runs_task_group is not None
         self._runs_task_group.start_soon(self._watch_cancellations)

@@ -4,21 +4,27 @@ import asyncio
 from dataclasses import dataclass
 from time import monotonic
 
-from prefect.exceptions import ObjectNotFound
+from prefect.client.orchestration import get_client
+from pydantic import ValidationError
 
 from blocks.argocd_block import ArgoCDApiConnection, ArgoCDConnection, Connection, identity
+from blocks.block_documents import read_documents
 from blocks.credentials import block_name
-from blocks.errors import NotFound
+from blocks.errors import Invalid, NotFound
 
 CLUSTER_SECONDS = 15.0
-"""How long a connection is used before its block is read again."""
+"""How long connections are used before their blocks are read again."""
 
 UNUSED_SECONDS = 900.0
 """After this long without use a connection is closed."""
 
 DEFAULT = "default"
-KINDS: tuple[type[ArgoCDConnection | ArgoCDApiConnection], ...] = (ArgoCDConnection, ArgoCDApiConnection)
-"""Types of blocks, the first of a name counts."""
+Block = ArgoCDConnection | ArgoCDApiConnection
+KINDS: dict[str, type[Block]] = {
+    "drayage-argocd": ArgoCDConnection,
+    "drayage-argocd-api": ArgoCDApiConnection,
+}
+"""Types of blocks, of which the first that has a name counts."""
 
 
 @dataclass
@@ -32,27 +38,27 @@ class Clusters:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._named: dict[tuple[str, str], tuple[float, str]] = {}
+        self._read_at = float("-inf")
+        self._blocks: dict[str, Block | None] = {}
         self._used: dict[str, _Used] = {}
-        self._opening = asyncio.Lock()
+        self._turn = asyncio.Lock()
 
     async def of(self, project: str, name: str = "") -> Connection:
         """Connect to an Argo CD of a project: its own of that name before the one all projects may use.
 
-        Raises NotFound when there is no such block.
+        Raises NotFound when there is no such block, Invalid when it cannot be used.
         """
-        now = monotonic()
-        read_at, mark = self._named.get((project, name), (float("-inf"), ""))
-        if mark not in self._used or now - read_at > CLUSTER_SECONDS:
-            block = await _block(project, name)
+        async with self._turn:
+            now = monotonic()
+            if now - self._read_at > CLUSTER_SECONDS:
+                self._blocks, self._read_at = await _read(), now
+                await self._close_unused(now)
+            block = _found(self._blocks, project, name)
             mark = identity(block)
-            async with self._opening:
-                if mark not in self._used:
-                    self._used[mark] = _Used(await asyncio.to_thread(block.connect), now)
-            self._named[project, name] = (now, mark)
-        self._used[mark].at = now
-        await self._close_unused(now)
-        return self._used[mark].connection
+            if mark not in self._used:
+                self._used[mark] = _Used(await asyncio.to_thread(block.connect), now)
+            self._used[mark].at = now
+            return self._used[mark].connection
 
     async def close(self) -> None:
         """Close all connections."""
@@ -64,19 +70,30 @@ class Clusters:
             await self._used.pop(mark).connection.close()
 
 
-async def _block(project: str, name: str) -> ArgoCDConnection | ArgoCDApiConnection:
+async def _read() -> dict[str, Block | None]:
+    """Read all blocks by name; None for one that somebody saved unfit."""
+    async with get_client() as client:
+        documents = await read_documents(client, KINDS)
+    found: dict[str, Block | None] = {}
+    order = list(KINDS)
+    for each in sorted(documents, key=lambda each: order.index(each["block_type"]["slug"])):
+        try:
+            block = KINDS[each["block_type"]["slug"]].model_validate(each["data"])
+        except ValidationError:
+            block = None
+        found.setdefault(each["name"], block)
+    return found
+
+
+def _found(blocks: dict[str, Block | None], project: str, name: str) -> Block:
     own = block_name(project, f"argocd-{name}" if name else "argocd")
     shared = name or DEFAULT
-    for each in (own, shared):
-        for kind in KINDS:
-            try:
-                block: ArgoCDConnection | ArgoCDApiConnection = await kind.aload(each)
-            except ValueError as error:
-                if not isinstance(error.__cause__, ObjectNotFound):
-                    raise
-            else:
-                return block
     which = f"Argo CD {name!r}" if name else "Argo CD"
+    for each in (own, shared):
+        if each in blocks:
+            if block := blocks[each]:
+                return block
+            raise Invalid(f"the Prefect block {each!r} of {which} is not complete: correct it")
     raise NotFound(
         f"no {which} is known for project {project!r}: save a Prefect block 'drayage-argocd/{shared}' or "
         f"'drayage-argocd-api/{shared}' (or one named {own!r})"

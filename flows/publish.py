@@ -13,15 +13,12 @@ from prefect.client.orchestration import get_client
 from blocks.ledger.records import FreightRecord, PromotionRecord, Standing, VerificationRecord, Visit
 from flows.announce import event, post, stage_resource
 from flows.freight.describe import cell, one_line, versions
-from flows.health import read_health
 from flows.stage.outlook import Outlook, read_outlook
 from flows.world import World
 
 log = logging.getLogger("drayage")
 
 HISTORY = 10
-MOST_APPLICATIONS = 50
-"""Applications whose health one table asks for."""
 
 
 async def tell(record: PromotionRecord, name: str) -> None:
@@ -70,13 +67,14 @@ async def publish_stage(here: World, project: str, stage: str) -> None:
 
     They only show: when Prefect does not take them, that is logged and survived.
     """
+    here.stirred.set()
     if not here.tells:
         return
     try:
         outlook = await read_outlook(here.ledger, project)
         visits = await here.ledger.stages.visits(project, stage, HISTORY)
         past = await here.ledger.freight.many(project, sorted({visit.freight for visit in visits}))
-        rows = project_rows(outlook, await read_healths(here, outlook))
+        rows = project_rows(outlook, await _healths(here, project))
         page = stage_page(outlook, stage, [(past[v.freight], v) for v in visits if v.freight in past])
         await asyncio.gather(
             acreate_table_artifact(table=rows, key=key("project", project), description=f"Project {project}"),
@@ -159,14 +157,10 @@ def freight_page(freight: FreightRecord, standing: Standing) -> str:
     )
 
 
-async def read_healths(here: World, outlook: Outlook) -> dict[str, str]:
-    """The health of each Stage's registered Applications now; none are asked for when there are too many."""
-    checks = {name: _checks(outlook, visits.values()) for name, visits in outlook.currents.items()}
-    asked = {name: each for name, each in checks.items() if each}
-    if sum(map(len, asked.values())) > MOST_APPLICATIONS:
-        return {}
-    verdicts = [await read_health(here, outlook.pipeline.project, each) for each in asked.values()]
-    return {name: verdict.status for name, verdict in zip(asked, verdicts, strict=True)}
+async def _healths(here: World, project: str) -> dict[str, str]:
+    """How each Stage is, as it was last seen, with its first drift."""
+    known = await here.ledger.healths.of(project)
+    return {name: "; ".join([each.status, *each.drift[:1]]) for name, each in known.items()}
 
 
 def _checks(outlook: Outlook, visits: Iterable[Visit]) -> list[dict[str, Any]]:

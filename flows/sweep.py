@@ -14,6 +14,7 @@ from flows.advance import Ready, announce_ready
 from flows.auto_rollback import roll_back_failing
 from flows.clean_up import begin_clean_ups
 from flows.current_run import current_run, ended
+from flows.health_watch import sweep_health
 from flows.recover import recover
 from flows.start import automation_name, start_automatic
 from flows.stop import stoppable
@@ -41,6 +42,7 @@ async def sweep() -> Any:
             done += await wake_waiting(here, client)
             done += await begin_clean_ups(here, client, now)
             done += await start_missing_verifications(here, client, now)
+            done += await sweep_health(here, owner)
             done += await roll_back_failing(here, client, now)
             for project in await here.ledger.definitions.list("Project"):
                 for ready in await announce_ready(here.ledger, project.name):

@@ -28,6 +28,7 @@ from blocks.web import Web
 from flows.clock import Clock
 from flows.clusters import Clusters
 from flows.credentials_lookup import CredentialsLookup
+from flows.job_clusters import JobClusters
 from flows.promotion.result import CredentialsFor
 from flows.verification.sharing import Sharing
 
@@ -39,7 +40,8 @@ SHARED_SECONDS = 5.0
 class World:
     """The ledger, Git, registries, secrets and clusters, as this process is set up to reach them.
 
-    `tells` says whether Prefect is told what happens; in a trial without one it is not.
+    `stirred` is set when a Stage has changed in this process. `tells` says whether Prefect is told what happens; in a
+    trial without one it is not.
     """
 
     settings: Settings
@@ -54,8 +56,10 @@ class World:
     clock: Clock = field(default_factory=Clock)
     tells: bool = True
     metrics: Web = field(default_factory=lambda: Web(allow_plain_http_credentials=True), repr=False)
+    job_clusters: JobClusters = field(default_factory=JobClusters, repr=False)
     measurements: Sharing = field(default_factory=Sharing, repr=False)
     clusters: Clusters = field(default_factory=Clusters, repr=False)
+    stirred: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     def credentials(self, project: str) -> CredentialsFor:
         """Make the look-up of repository credentials for one project (Kargo: exact before regex)."""

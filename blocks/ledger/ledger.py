@@ -10,6 +10,7 @@ from blocks.ledger.definitions import Definitions
 from blocks.ledger.freezes import Freezes
 from blocks.ledger.freight import FreightShelf
 from blocks.ledger.gate_answers import GateAnswers
+from blocks.ledger.healths import Healths
 from blocks.ledger.leases import Leases
 from blocks.ledger.migrate import migrate
 from blocks.ledger.notes import Notes
@@ -39,6 +40,7 @@ class Ledger:
         self.freezes = Freezes(database)
         self.promotions = Promotions(database)
         self.verifications = Verifications(database)
+        self.healths = Healths(database)
         self.notes = Notes(database)
         self.audit = Audit(database)
         self.gates = GateAnswers(database)

@@ -20,6 +20,11 @@ class HealthVerdict:
     issues: list[str] = field(default_factory=list)
     refresh: list[Application] = field(default_factory=list)
 
+    def worse_of(self, other: "HealthVerdict") -> "HealthVerdict":
+        """Both together: the worse status, all issues."""
+        status = max(self.status, other.status, key=ORDER.index)
+        return HealthVerdict(status, [*self.issues, *other.issues], [*self.refresh, *other.refresh])
+
 
 def judge_health(
     checks: list[dict[str, Any]], applications: list[Application], namespace: str = NAMESPACE
