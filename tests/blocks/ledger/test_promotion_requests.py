@@ -74,7 +74,7 @@ async def test_only_the_run_of_a_running_request_makes_them(ledger):
 
 async def test_the_stage_has_the_freight_when_the_request_succeeded(ledger):
     """Targets change nothing in their Stage; the request does, with what their steps want watched."""
-    await requested(ledger, actor=CONTROLLER, intent="")
+    await requested(ledger)
     checks = [{"uses": "argocd-update"}]
     for target in ("eu", "us"):
         child = await begun(ledger, target)
