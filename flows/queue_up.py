@@ -1,5 +1,6 @@
 """The gate and the queue: a Promotion starts when its Freight may still enter and the Stage is free."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -7,8 +8,10 @@ from blocks.ledger.promotion_claims import Busy, Started
 from blocks.ledger.records import Phase, PromotionRecord
 from flows.auto_rollback import give_up_overtaken
 from flows.current_run import CurrentRun, come_back
-from flows.promotion.admission import refused_entry
-from flows.stage.outlook import read_outlook
+from flows.promotion.admission import entering_of
+from flows.promotion.gates import QUEUE, TURN, Gate, before_turn, refusal
+from flows.stage.outlook import Outlook, read_outlook
+from flows.stage.stops import WINDOW
 from flows.world import World
 
 AGAIN_SECONDS = 2.0
@@ -17,13 +20,21 @@ AGAIN_SECONDS = 2.0
 AGAIN_LATER_SECONDS = 30.0
 """The same when the promotion that has the Stage waits for something that takes long, away from its worker."""
 
+STOPPED_SECONDS = 600.0
+"""The same at most when the Stage is stopped by a window or a freeze; the sweep wakes it when that ends sooner."""
+
+IN_PLACE_SECONDS = 10.0
+"""The same for a script's run, which nobody can wake."""
+
 
 @dataclass(frozen=True)
 class NotYet:
-    """Who has the Stage, in a sentence, and after how many seconds to ask again."""
+    """Why it is not this promotion's turn, in sentences, and after how many seconds to ask again."""
 
     sentence: str
     seconds: float = AGAIN_SECONDS
+    until: datetime | None = None
+    state: str = "AwaitingStage"
 
 
 async def wait_for_turn(here: World, record: PromotionRecord, run: CurrentRun) -> PromotionRecord:
@@ -31,21 +42,39 @@ async def wait_for_turn(here: World, record: PromotionRecord, run: CurrentRun) -
 
     Returns the record Running and owned by this run, or terminal when it may not start any more.
     """
+    told = ""
     while isinstance(answer := await _ask_for_turn(here, record, run), NotYet):
-        await come_back(run, answer.seconds, "AwaitingStage", answer.sentence)
+        if answer.sentence != told:
+            told = await _stand_in_line(here, record, answer)
+        seconds = answer.seconds if run.deployed else min(answer.seconds, IN_PLACE_SECONDS)
+        await come_back(run, seconds, answer.state, answer.sentence)
     return answer
 
 
 async def _ask_for_turn(here: World, record: PromotionRecord, run: CurrentRun) -> PromotionRecord | NotYet:
-    """Take the Stage once, or say who has it."""
+    """Take the Stage once, or say what is before it."""
     now = datetime.now(UTC)
     if (record := await give_up_overtaken(here, record, now)).phase.terminal:
         return record
     outlook = await read_outlook(here.ledger, record.project, also=[record.freight])
-    if sentence := refused_entry(outlook, record, now):
+    verification = await here.ledger.verifications.latest(record.project, record.stage)
+    entering = entering_of(outlook, record, verification)
+    if record.phase is Phase.PENDING and (later := entering.superseding()):
+        await here.ledger.promotions.supersede(record.project, record.stage, record.origin, later.name, now)
+        return await here.ledger.promotions.get(record.project, record.name) or record
+    gates = entering.gates(now)
+    if sentence := refusal(gates):
+        sentence = f"{entering.freight.alias} may no longer enter: {sentence}"
         return await _give_up(here, record, run, sentence)
-    if record.phase is Phase.PENDING and (sentence := await _occupied(here, record)):
-        return NotYet(sentence)
+    if record.phase is Phase.PENDING and (waits := before_turn(gates)):
+        return not_yet(waits, outlook.promotions.get(record.stage, []), now)
+    return await _take(here, record, run, outlook, now)
+
+
+async def _take(
+    here: World, record: PromotionRecord, run: CurrentRun, outlook: Outlook, now: datetime
+) -> PromotionRecord | NotYet:
+    """Take the Stage, unless another promotion was faster."""
     lease = now + timedelta(seconds=here.settings.lease_seconds)
     collection = {o: v.freight for o, v in outlook.currents.get(record.stage, {}).items()} | {
         record.origin: record.freight
@@ -55,23 +84,29 @@ async def _ask_for_turn(here: World, record: PromotionRecord, run: CurrentRun) -
         case Started():
             return answer.record
         case Busy():
-            return await _busy(here, record.project, answer.by)
+            return NotYet(f"Promotion {answer.by} is running")
     return await here.ledger.promotions.get(record.project, record.name) or record
 
 
-async def _busy(here: World, project: str, by: str) -> NotYet:
-    other = await here.ledger.promotions.get(project, by)
-    if other and other.waiting_for:
-        return NotYet(f"Promotion {by} waits: {other.waiting_for.get('message', '')}", AGAIN_LATER_SECONDS)
-    return NotYet(f"Promotion {by} is running")
+def not_yet(waits: Sequence[Gate], promotions: Sequence[PromotionRecord], now: datetime) -> NotYet:
+    """Say what a promotion waits for, and when to ask again: at the time a window opens, soon when one is at work."""
+    sentence = "; ".join(gate.sentence for gate in waits)
+    stopped = [gate for gate in waits if gate.name != QUEUE]
+    if stopped:
+        known = [gate.until for gate in stopped if gate.until]
+        until = max(known) if len(known) == len(stopped) else None
+        seconds = min(STOPPED_SECONDS, max(0.1, (until - now).total_seconds())) if until else STOPPED_SECONDS
+        return NotYet(sentence, seconds, until, "AwaitingWindow" if stopped[0].name == WINDOW else "Stopped")
+    away = any(each.phase is Phase.RUNNING and each.waiting_for for each in promotions)
+    return NotYet(sentence, AGAIN_LATER_SECONDS if away else AGAIN_SECONDS)
 
 
-async def _occupied(here: World, record: PromotionRecord) -> str:
-    """Say what keeps the Stage busy (Kargo: the next does not start while a verification is under way)."""
-    verification = await here.ledger.verifications.latest(record.project, record.stage)
-    if verification and not verification.phase.terminal:
-        return f"verification {verification.id} of Stage {record.stage!r} is under way"
-    return ""
+async def _stand_in_line(here: World, record: PromotionRecord, answer: NotYet) -> str:
+    """Write down what the promotion waits for, for people to see and for the sweep to wake it. Returns the sentence."""
+    until = answer.until.isoformat() if answer.until else ""
+    waiting_for = {"message": answer.sentence, "until": until, "wake_when": {"kind": TURN}}
+    await here.ledger.promotions.ask(record.project, record.name, waiting_for)
+    return answer.sentence
 
 
 async def _give_up(here: World, record: PromotionRecord, run: CurrentRun, sentence: str) -> PromotionRecord:

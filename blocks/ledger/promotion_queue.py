@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from blocks.ledger import rows
 from blocks.ledger.part import Part
 from blocks.ledger.promotion_rows import all_promotions, locked, named, write_promotion_event
-from blocks.ledger.records import CONTROLLER, Json, Phase, PromotionRecord
+from blocks.ledger.records import CONTROLLER, Phase, PromotionRecord
 from blocks.ledger.tables import promotions
 
 SUPERSEDED = "superseded by Promotion "
@@ -26,13 +26,7 @@ def superseded(record: PromotionRecord) -> bool:
 
 
 class PromotionQueue(Part):
-    """What a pending promotion waits for, and what becomes of those that wait where only the latest counts."""
-
-    async def queue(self, project: str, name: str, waiting_for: Json) -> bool:
-        """Say what a pending promotion waits for: `message`, `until` and `wake_when`. False when it is not pending."""
-        async with self._database.write() as connection:
-            pending = sa.and_(named(project, name), promotions.c.phase == Phase.PENDING)
-            return await rows.changed(connection, sa.update(promotions).where(pending).values(waiting_for=waiting_for))
+    """Which promotions wait, and what becomes of them where only the latest counts."""
 
     async def queued(self, limit: int = MOST) -> list[PromotionRecord]:
         """Return the pending promotions that are known to wait for something, oldest first."""

@@ -1,21 +1,24 @@
 """Admission: turning the wish to promote into a Promotion with everything frozen, or saying why not."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from blocks.errors import NotFound, Refused
 from blocks.ledger.ledger import Ledger
-from blocks.ledger.records import FreightRecord, PromotionRecord, Standing
+from blocks.ledger.records import AuditEvent, FreightRecord, PromotionRecord, Standing, VerificationRecord
+from flows.promotion.gates import Entering, refusal
 from flows.promotion.inflate import TaskLookup, inflate
 from flows.promotion.model import PromotionTaskSpec, TaskReference
-from flows.stage.availability import Unavailable, available
-from flows.stage.candidate import Promote, candidate, intent
+from flows.stage.candidate import Promote, candidate, held_origins, intent
 from flows.stage.outlook import Outlook, read_outlook
 from flows.stage.pipeline import StageDefinition
 from flows.stage.targets import read_targets
 
 Json = dict[str, Any]
+
+UNKNOWN = "unknown actor"
+"""Who acts where nobody knows whom it is."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class Wish:
 
     `origin` narrows the candidate to one Warehouse (Kargo: promote by origin). `automatic` wishes are granted
     only while auto-promotion wants that very Freight, or when they are for a rollback: `rollback` names what it takes
-    back, a Promotion or a failed verification, and is empty otherwise.
+    back, a Promotion or a failed verification, and is empty otherwise. `break_glass` passes over some gates (see
+    `flows.promotion.gates.Entering`), for a person who is named and says why.
     """
 
     project: str
@@ -36,6 +40,7 @@ class Wish:
     automatic: bool = False
     flow_run_id: str | None = None
     rollback: str = ""
+    break_glass: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,13 +57,20 @@ async def admit(ledger: Ledger, wish: Wish, now: datetime, ulid: str) -> Promoti
     """
     if wish.flow_run_id and (known := await ledger.promotions.by_flow_run(wish.flow_run_id)):
         return known
+    check_breaking(wish)
     outlook, stage, freight = await examine(ledger, wish, now)
     if wish.automatic and not wish.rollback and (sentence := _unwanted(outlook, stage, freight, now)):
+        await ledger.audit.record(_skipped(wish, freight, sentence, now))
         return Declined(sentence)
-    _check_available(outlook, stage, freight, await _standing(ledger, outlook, freight), now)
+    entering = await _entering(ledger, outlook, stage, freight, wish)
+    _check_entry(entering, now)
     record = await ledger.promotions.create(await frozen(ledger, outlook, stage, freight, wish, now, ulid))
     if wish.automatic and record.flow_run_id != wish.flow_run_id:
         return Declined(f"{freight.alias} is already on its way to {stage.name!r} (Promotion {record.name})")
+    if wish.break_glass:
+        await _note_breaking(ledger, record, entering, now)
+    if outlook.pipeline.queue(stage.name) == "Latest":
+        await ledger.promotions.supersede(record.project, record.stage, record.origin, record.name, now)
     return record
 
 
@@ -73,22 +85,36 @@ async def examine(ledger: Ledger, wish: Wish, now: datetime) -> tuple[Outlook, S
 
 async def check_wish(ledger: Ledger, wish: Wish, now: datetime) -> None:
     """Raise what `admit` would raise, and create nothing."""
+    check_breaking(wish)
     outlook, stage, freight = await examine(ledger, wish, now)
-    _check_available(outlook, stage, freight, await _standing(ledger, outlook, freight), now)
+    _check_entry(await _entering(ledger, outlook, stage, freight, wish), now)
+
+
+def check_breaking(wish: Wish) -> None:
+    """Raise Refused unless who breaks the glass is a person with a name and a reason."""
+    if not wish.break_glass:
+        return
+    if wish.automatic or wish.actor in ("", UNKNOWN) or not wish.reason.strip():
+        raise Refused("only a person who is named and gives a reason breaks the glass: add --reason")
 
 
 def check_entry(outlook: Outlook, stage: StageDefinition, freight: FreightRecord, now: datetime) -> str:
     """Say why Freight may no longer enter, empty when it may (Kargo: asked again on every pass)."""
+    return refusal(Entering(outlook, stage, freight, outlook.standings.get(freight.name, Standing())).gates(now))
+
+
+def entering_of(outlook: Outlook, record: PromotionRecord, verification: VerificationRecord | None = None) -> Entering:
+    """The Freight of a Promotion before its Stage; `outlook` must know that Freight."""
+    freight, stage = outlook.freight[record.freight], outlook.pipeline.stage(record.stage)
     standing = outlook.standings.get(freight.name, Standing())
-    verdict = available(outlook.pipeline.project, stage.name, stage.spec, freight, standing, now)
-    return verdict.sentence if isinstance(verdict, Unavailable) else ""
+    return Entering(outlook, stage, freight, standing, verification, record.name, record.break_glass)
 
 
 def refused_entry(outlook: Outlook, record: PromotionRecord, now: datetime) -> str:
     """Say why a Promotion's Freight may no longer enter its Stage, empty when it may; `outlook` knows that Freight."""
-    freight, stage = outlook.freight[record.freight], outlook.pipeline.stage(record.stage)
-    sentence = check_entry(outlook, stage, freight, now)
-    return f"{freight.alias} may no longer enter: {sentence}" if sentence else ""
+    entering = entering_of(outlook, record)
+    sentence = refusal(entering.gates(now))
+    return f"{entering.freight.alias} may no longer enter: {sentence}" if sentence else ""
 
 
 async def _freight(
@@ -100,9 +126,11 @@ async def _freight(
     requests = [each for each in stage.spec.requested_freight if wish.origin in ("", each.origin.name)]
     if not requests:
         raise NotFound(f"Stage {stage.name!r} takes no Freight from Warehouse {wish.origin!r}")
+    held = held_origins(situation)
     for request in requests:
         best = candidate(situation, request, outlook.known, now)
-        if best and situation.current.get(best.origin) != best.name:
+        # A hold is lifted by promoting the candidate, also when that is what the Stage runs.
+        if best and (situation.current.get(best.origin) != best.name or (wish.origin and best.origin in held)):
             return best
     raise Refused(f"no Freight is a candidate for Stage {stage.name!r} that it does not run already; name one")
 
@@ -123,12 +151,29 @@ async def _standing(ledger: Ledger, outlook: Outlook, freight: FreightRecord) ->
     return (await ledger.stages.standings(freight.project, [freight.name])).get(freight.name, Standing())
 
 
-def _check_available(
-    outlook: Outlook, stage: StageDefinition, freight: FreightRecord, standing: Standing, now: datetime
-) -> None:
-    verdict = available(outlook.pipeline.project, stage.name, stage.spec, freight, standing, now)
-    if isinstance(verdict, Unavailable):
-        raise Refused(f"{verdict.sentence}; approve it for {stage.name!r} to promote it all the same")
+async def _entering(
+    ledger: Ledger, outlook: Outlook, stage: StageDefinition, freight: FreightRecord, wish: Wish
+) -> Entering:
+    standing = await _standing(ledger, outlook, freight)
+    return Entering(outlook, stage, freight, standing, break_glass=wish.break_glass)
+
+
+def _check_entry(entering: Entering, now: datetime) -> None:
+    if sentence := refusal(entering.gates(now)):
+        raise Refused(f"{sentence}; approve it for {entering.stage.name!r} to promote it all the same")
+
+
+def _skipped(wish: Wish, freight: FreightRecord, sentence: str, now: datetime) -> AuditEvent:
+    """Tell in the trail that Freight did not enter by itself, and why."""
+    message = f"{freight.alias} did not enter Stage {wish.stage!r} by itself: {sentence}"
+    data = {"stage": wish.stage, "freight": freight.name, "origin": freight.origin, "reason": sentence}
+    return AuditEvent(wish.project, "PromotionSkipped", f"Stage/{wish.stage}", wish.actor, message, now, data)
+
+
+async def _note_breaking(ledger: Ledger, record: PromotionRecord, entering: Entering, now: datetime) -> None:
+    passed = [gate.sentence for gate in replace(entering, break_glass=False).gates(now) if gate.answer != "open"]
+    message = f"{record.actor} broke the glass: {record.reason}; at that time: {'; '.join(passed) or 'all was open'}"
+    await ledger.promotions.note(record.project, record.name, "BrokeGlass", record.actor, message, now)
 
 
 async def frozen(
@@ -162,6 +207,7 @@ async def frozen(
         flow_run_id=wish.flow_run_id,
         targets=await read_targets(ledger, wish.project, stage.name, stage.spec),
         rollback=wish.rollback,
+        break_glass=wish.break_glass,
     )
 
 

@@ -1,11 +1,14 @@
-"""What stands between a Freight and a Stage now: every gate with its sentence, all at once."""
+"""What stands between a Freight and a Stage now: every gate with its sentence, all at once.
 
-from collections.abc import Iterator
+This is where it is decided, for whoever asks: when a Promotion is asked for, before it begins, in previews and lists.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from blocks.ledger.records import FreightRecord, PromotionRecord, Standing, VerificationRecord
+from blocks.ledger.records import FreightRecord, Phase, PromotionRecord, Standing, VerificationRecord
 from flows.stage.availability import Available, available
 from flows.stage.candidate import held_origins, intent
 from flows.stage.outlook import Outlook
@@ -13,19 +16,35 @@ from flows.stage.pipeline import StageDefinition
 
 Answer = Literal["open", "waits", "blocks"]
 
+TURN = "turn"
+"""What a Promotion that has come to its Stage waits for, as a kind of `wake_when`."""
+
+QUEUE = "queue"
+APPROVAL = "approval"
+
 
 @dataclass(frozen=True)
 class Gate:
-    """One gate: open, one at which a Promotion would wait, or one that blocks it. The sentence says why."""
+    """One gate: open, one at which a Promotion would wait, or one that blocks it. The sentence says why.
+
+    `until` is when time alone opens it, None when that takes something else.
+    """
 
     name: str
     answer: Answer
     sentence: str
+    until: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Entering:
-    """A Freight before a Stage. `promotion` is the name of the Promotion that brings it, empty when none does yet."""
+    """A Freight before a Stage. `promotion` is the name of the Promotion that brings it, empty when none does yet.
+
+    Who breaks the glass (`break_glass`) passes over verification and soak upstream, freezes, windows and those that
+    wait in the queue; never over where the Freight comes from, a Promotion or verification at work, a paused work
+    queue, or people who must approve.
+    `paused` says that the Stage's work queue was paused, empty when it is not known to be.
+    """
 
     outlook: Outlook
     stage: StageDefinition
@@ -33,10 +52,19 @@ class Entering:
     standing: Standing
     verification: VerificationRecord | None = None
     promotion: str = ""
+    break_glass: bool = False
+    paused: str = ""
 
     def gates(self, now: datetime) -> list[Gate]:
         """Ask every gate."""
-        return [*self._steps(), self._availability(now), *self._queue(), *self._approval(), *self._auto_promotion(now)]
+        return [
+            *self._steps(),
+            self._availability(now),
+            *self._stops(now),
+            *self._queue(),
+            *self._approval(),
+            *self._auto_promotion(now),
+        ]
 
     def _steps(self) -> Iterator[Gate]:
         if self.stage.control_flow:
@@ -48,27 +76,64 @@ class Entering:
         verdict = available(project, self.stage.name, spec, self.freight, self.standing, now)
         if isinstance(verdict, Available):
             return Gate("availability", "open", verdict.why)
-        return Gate("availability", "blocks", verdict.sentence)
+        theirs = self.freight.project == project and spec.request(self.freight.origin)
+        return self._or_broken(Gate("availability", "blocks", verdict.sentence, verdict.until), bool(theirs))
+
+    def _stops(self, now: datetime) -> Iterator[Gate]:
+        for stop in self.outlook.stops(self.stage, now):
+            yield self._or_broken(Gate(stop.name, "waits", stop.sentence, stop.until))
+        if self.paused:
+            yield Gate("paused", "waits", self.paused)
+
+    def _or_broken(self, gate: Gate, breakable: bool = True) -> Gate:
+        """The gate as it is, or passed over by who breaks the glass."""
+        if self.break_glass and breakable:
+            return Gate(gate.name, "open", f"passed over by breaking the glass: {gate.sentence}")
+        return gate
 
     def _queue(self) -> Iterator[Gate]:
-        others = self.outlook.promotions.get(self.stage.name, [])
-        ahead = [each for each in others if not each.phase.terminal and self._before(each)]
+        if later := self.superseding():
+            yield Gate(QUEUE, "blocks", f"superseded by Promotion {later.name}: only the latest counts here")
+        ahead = [each for each in self._others() if self._before(each)]
         for each in ahead:
-            yield Gate("queue", "waits", f"Promotion {each.name} of this Stage is {each.phase}")
+            yield Gate(QUEUE, "waits", _waits_for(each))
         if self.verification and not self.verification.phase.terminal:
             said = f"verification {self.verification.id} of Stage {self.stage.name!r} is under way"
-            yield Gate("queue", "waits", said)
+            yield Gate(QUEUE, "waits", said)
         elif not ahead:
-            yield Gate("queue", "open", f"nothing else is on its way to {self.stage.name!r}")
+            yield Gate(QUEUE, "open", f"nothing else is on its way to {self.stage.name!r}")
+
+    def _others(self) -> list[PromotionRecord]:
+        known = self.outlook.promotions.get(self.stage.name, [])
+        return [each for each in known if not each.phase.terminal and not each.target and each.name != self.promotion]
 
     def _before(self, other: PromotionRecord) -> bool:
-        return not self.promotion or other.name < self.promotion
+        """Whether another one of the Stage goes first: it is at work, or came to wait here earlier."""
+        if other.phase is Phase.RUNNING:
+            return True
+        if self.break_glass or (self.promotion and other.name > self.promotion):
+            return False
+        if self.outlook.pipeline.queue(self.stage.name) == "Latest" and other.origin == self.freight.origin:
+            return False
+        return in_line(other) or not self.outlook.pipeline.approval(self.stage.name)
+
+    def superseding(self) -> PromotionRecord | None:
+        """The Promotion that was asked for later and takes this one's place, where only the latest counts."""
+        if not self.promotion or self.outlook.pipeline.queue(self.stage.name) != "Latest":
+            return None
+        if any(each.name == self.promotion and each.phase is Phase.RUNNING for each in self._of_stage()):
+            return None
+        later = [each for each in self._others() if each.name > self.promotion and each.origin == self.freight.origin]
+        return max(later, key=lambda each: each.name, default=None)
+
+    def _of_stage(self) -> Sequence[PromotionRecord]:
+        return self.outlook.promotions.get(self.stage.name, [])
 
     def _approval(self) -> Iterator[Gate]:
         approval = self.outlook.pipeline.approval(self.stage.name)
         if approval:
             people = "one person" if approval.min_approvals == 1 else f"{approval.min_approvals} people"
-            yield Gate("approval", "waits", f"{people} must approve within {approval.timeout}")
+            yield Gate(APPROVAL, "waits", f"{people} must approve within {approval.timeout}")
 
     def _auto_promotion(self, now: datetime) -> Iterator[Gate]:
         """Say what a Promotion by a person means for auto-promotion; it never hinders that person."""
@@ -84,6 +149,26 @@ class Entering:
                 yield Gate("auto-promotion", "open", f"{alias} is the candidate: the hold ends")
 
 
-def blocked(gates: list[Gate]) -> bool:
+def in_line(record: PromotionRecord) -> bool:
+    """Whether a pending Promotion has come to its Stage and waits for its turn."""
+    return (record.waiting_for.get("wake_when") or {}).get("kind") == TURN
+
+
+def blocked(gates: Sequence[Gate]) -> bool:
     """Whether any gate blocks."""
     return any(gate.answer == "blocks" for gate in gates)
+
+
+def refusal(gates: Sequence[Gate]) -> str:
+    """Why Freight may not enter: the sentences of all that block, empty when nothing does."""
+    return "; ".join(gate.sentence for gate in gates if gate.answer == "blocks")
+
+
+def before_turn(gates: Sequence[Gate]) -> list[Gate]:
+    """The gates at which a Promotion waits that people have approved."""
+    return [gate for gate in gates if gate.answer == "waits" and gate.name != APPROVAL]
+
+
+def _waits_for(other: PromotionRecord) -> str:
+    said = other.waiting_for.get("message")
+    return f"Promotion {other.name} of this Stage is {other.phase}" + (f": {said}" if said else "")
