@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from flows.current_run import CurrentRun, come_back, leave_quietly
 from flows.fan_out import fan_out
 from flows.lease import held
 from flows.people import ANSWER, ask
+from flows.preview import LONGEST_FORM, look_ahead
 from flows.promotion.engine import Away, Outcome, run_steps
 from flows.promotion.result import HEALTH_CHECKS
 from flows.promotion.workplace import Workplace
@@ -85,6 +87,17 @@ async def _run(here: World, record: PromotionRecord, run: CurrentRun, workplace:
             kinds=ready.kinds,
             leave_after=leave_after,
         )
+
+
+async def _previewed(here: World, record: PromotionRecord, running: Awaitable[Outcome]) -> Outcome:
+    """Show below a form that asks for it what the promotion does, while the lease is held still."""
+    try:
+        return await running
+    except Away as away:
+        if away.form and away.form.preview:
+            seen = (await look_ahead(here, record, _now())).markdown(LONGEST_FORM)
+            away.form = replace(away.form, description=f"{away.form.description}\n{seen}")
+        raise
 
 
 async def _interrupted(here: World, record: PromotionRecord, run: CurrentRun, workplace: Workplace) -> None:

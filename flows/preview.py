@@ -36,6 +36,9 @@ Say = Callable[[str], None]
 PATIENCE = 120.0
 """Seconds one preview may take; what is not done by then is left out, with a word."""
 
+LONGEST_FORM = 30_000
+"""Characters of a preview that people see above the form of an approval."""
+
 COMMITS = 20
 """Commits listed per repository."""
 

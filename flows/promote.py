@@ -22,7 +22,7 @@ from flows.auto_rollback import roll_back_if_wanted
 from flows.call_off import call_off
 from flows.carry_out import carry_out
 from flows.current_run import CurrentRun, current_run, describe, ended, retried_in_prefect
-from flows.preview import look_ahead
+from flows.preview import LONGEST_FORM, look_ahead
 from flows.promotion.admission import Declined, Wish, admit
 from flows.promotion.wish_back import wish_back
 from flows.publish import publish_stage, tell
@@ -32,10 +32,6 @@ from flows.stage.pipeline import read_pipeline
 from flows.stop import stoppable
 from flows.verify import verify_stage
 from flows.world import World, world
-
-LONGEST_FORM = 30_000
-"""Characters of the preview that people see above the form of an approval."""
-
 
 @flow(name="promote", persist_result=False, validate_parameters=True)
 @stoppable
