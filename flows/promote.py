@@ -33,6 +33,7 @@ from flows.stop import stoppable
 from flows.verify import verify_stage
 from flows.world import World, world
 
+
 @flow(name="promote", persist_result=False, validate_parameters=True)
 @stoppable
 async def promote(
