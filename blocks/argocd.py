@@ -45,6 +45,11 @@ class ArgoCD:
         self._source = KubernetesSource(self._asking)
         self._feeds: dict[str, Feed] = {}
 
+    @property
+    def asking(self) -> Asking:
+        """How this connection asks its server, for whoever wants other objects of it."""
+        return self._asking
+
     @classmethod
     def from_token(
         cls,

@@ -2,11 +2,11 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 
 import httpx
 
@@ -14,6 +14,9 @@ from blocks.errors import BadAnswer, Invalid, Unauthorized
 from blocks.http_client import Limits
 from blocks.records import Sample
 from blocks.web import Web
+
+
+Opening = Callable[[str, str, Mapping[str, str], bytes], Awaitable[dict[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -26,16 +29,6 @@ class Range:
 
 
 @dataclass(frozen=True)
-class ClientCredentials:
-    """How to fetch a token (OAuth 2.0 client credentials)."""
-
-    token_url: str
-    client_id: str
-    client_secret: str = field(repr=False)
-    scopes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Question:
     """One query: for this instant, or for a range. `timeout` in seconds; basic and bearer logins go in `headers`."""
 
@@ -45,24 +38,24 @@ class Question:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout: float = 30.0
     insecure: bool = False
-    oauth2: ClientCredentials | None = None
 
 
-async def query(question: Question, web: Web, account: str = "") -> Sample:
+async def query(question: Question, web: Web, account: str = "", opening: Opening | None = None) -> Sample:
     """Return what Prometheus says: a number for a scalar, else a tuple of numbers, empty when there are no series.
 
-    A range gives the points of all its series in one tuple. Raises Invalid with Prometheus' own sentence for bad
-    PromQL, Unauthorized, and what `web.request` raises; `account` is for its budgets.
+    A range gives the points of all its series in one tuple. `opening` makes of a request's method, URL, headers and
+    body the headers that open the server. Raises Invalid with Prometheus' own sentence for bad PromQL, Unauthorized,
+    and what `web.request` raises; `account` is for its budgets.
     """
     asked = _without_login_in_url(question)
-    headers = dict(asked.headers)
-    if asked.oauth2:
-        headers["Authorization"] = f"Bearer {await _token(web, asked.oauth2, account)}"
+    url = f"{asked.address}/api/v1/{'query_range' if asked.range else 'query'}"
+    headers = {"Content-Type": "application/x-www-form-urlencoded"} | dict(asked.headers)
+    body = urlencode(_form(asked)).encode()
     answer = await web.request(
         "POST",
-        f"{asked.address}/api/v1/{'query_range' if asked.range else 'query'}",
-        headers=headers,
-        data=_form(asked),
+        url,
+        headers=await opening("POST", url, headers, body) if opening else headers,
+        content=body,
         limits=Limits(timeout=asked.timeout, attempts=3),
         accept_errors=(400, 401, 403, 422),
         insecure=asked.insecure,
@@ -94,29 +87,6 @@ def _form(question: Question) -> dict[str, str]:
         "end": f"{wanted.end.timestamp():.3f}",
         "step": f"{wanted.step.total_seconds():g}",
     }
-
-
-async def _token(web: Web, login: ClientCredentials, account: str) -> str:
-    """Fetch a token, the secret first in the header and, where that is refused, in the form."""
-    form = {"grant_type": "client_credentials"} | ({"scope": " ".join(login.scopes)} if login.scopes else {})
-    basic = base64.b64encode(f"{login.client_id}:{login.client_secret}".encode()).decode()
-    refused = (400, 401)
-    headers = {"Authorization": f"Basic {basic}"}
-    answer = await web.request(
-        "POST", login.token_url, headers=headers, data=form, accept_errors=refused, account=account
-    )
-    if answer.status_code in refused:
-        secret = {"client_id": login.client_id, "client_secret": login.client_secret}
-        answer = await web.request("POST", login.token_url, data=form | secret, accept_errors=refused, account=account)
-    if answer.status_code in refused:
-        raise Unauthorized(
-            f"POST {login.token_url} gave no token for client {login.client_id!r} ({answer.status_code}): "
-            "check clientId and clientSecret of the metric's oauth2"
-        )
-    token = _json(login.token_url, answer).get("access_token")
-    if not isinstance(token, str):
-        raise BadAnswer(f"POST {login.token_url} answered without an access_token")
-    return token
 
 
 def _json(url: str, answer: httpx.Response) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from ruamel.yaml import YAML
 
 from blocks.argocd_block import ArgoCDApiConnection, ArgoCDConnection
 from blocks.credentials import GenericSecret, RepositoryCredentials
+from blocks.kubernetes_block import KubernetesConnection
 from deployments.automations import crash_watch, promotes, reconcile, remove
 from deployments.worker import DrayageWorker
 from flows.promote import promote
@@ -33,7 +34,7 @@ AT_ONCE = 8
 async def register_base(client: PrefectClient, pool: str) -> None:
     """Register the work pool, the block types, the deployments of `prefect.yaml` and the crash watch."""
     await _pool(client, pool)
-    for block in (RepositoryCredentials, GenericSecret, ArgoCDConnection, ArgoCDApiConnection):
+    for block in (RepositoryCredentials, GenericSecret, ArgoCDConnection, ArgoCDApiConnection, KubernetesConnection):
         await block.register_type_and_schema(client=client)
     ids = {entry["name"]: await _static(client, pool, entry) for entry in static_deployments()}
     for automation in crash_watch(ids["sweep"]):

@@ -1,8 +1,10 @@
 """Measuring a Stage: health first, then the metrics of its analysis templates, to one verdict."""
 
 import json
+import os
 from typing import Any
 
+from blocks.credential_exchange.ambient import clouds
 from blocks.errors import DrayageError, Invalid, Retryable
 from blocks.ledger.records import VerificationPhase, VerificationRecord
 from flows.data import read_data
@@ -43,8 +45,10 @@ async def measure_stage(
     async def save(metrics: list[Json]) -> None:
         await here.ledger.verifications.measure(record.project, record.id, owner, metrics)
 
+    sampling = _sampling(here, record, secrets)
     around = Surroundings(
-        sample=_sampling(here, record, secrets).sample,
+        sample=sampling.sample,
+        end=sampling.end,
         record=save,
         now=here.clock.now,
         sleep=here.clock.sleep,
@@ -68,8 +72,11 @@ def _sampling(here: World, record: VerificationRecord, secrets: dict[str, str]) 
         budgets=here.metrics.budgets,
         sharing=here.measurements,
         now=here.clock.now,
+        jobs=lambda: here.job_clusters.of(project),
         read_secrets=lambda shared: here.generic_secrets(project, shared=shared),
         owners=secrets,
+        ambient=clouds(here.settings.ambient_credentials, os.environ),
+        started_at=record.started_at,
     )
 
 

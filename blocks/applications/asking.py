@@ -79,6 +79,15 @@ class Asking:
 
         `more` is for httpx, such as `params` and `content`.
         """
+        return _object(what, self.server, await self._answer(what, method, path, limits, headers, more))
+
+    async def text(self, what: str, path: str, params: Mapping[str, str]) -> str:
+        """Return the text at a path, such as a log."""
+        return (await self._answer(what, "GET", path, LIMITS, {}, {"params": params})).decode(errors="replace")
+
+    async def _answer(
+        self, what: str, method: str, path: str, limits: Limits, headers: Mapping[str, str], more: dict[str, Any]
+    ) -> bytes:
         every = {**await self._opening(), **headers}
         url = self.server + path
         try:
@@ -90,7 +99,7 @@ class Asking:
             raise
         if not answer.is_success:
             raise self._error(what, answer.status_code, answer.content)
-        return _object(what, self.server, answer.content)
+        return answer.content
 
     async def lines(self, what: str, path: str, params: Mapping[str, str]) -> AsyncGenerator[Json | None, None]:
         """Yield None as soon as the server has opened a stream, then each of its lines, until it ends."""

@@ -6,6 +6,7 @@ measurements that are far apart there is nothing to hold a process for: then a v
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,8 +21,20 @@ from flows.verification.model import Metric
 from flows.verification.result import Measurement, MetricPhase, MetricResult
 
 Json = dict[str, Any]
+LOGS = "logs"
+MOST_LOGS = 4_000
+"""Characters of a measurement's logs, from their end, that are recorded with it."""
+
 AT_ONCE = 8
 """Measurements under way at the same time."""
+
+
+async def _keep_no_logs(_metric: Metric, _number: int, _logs: str) -> None:
+    """The end of them is recorded, and that is enough."""
+
+
+async def _end_nothing(_metric: Metric, _number: int, _metadata: Mapping[str, str]) -> None:
+    """Nothing was begun."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +52,8 @@ class Surroundings:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     secrets: Collection[str] = field(default=(), repr=False)
     leave_after: float | None = None
+    keep_logs: Callable[[Metric, int, str], Awaitable[None]] = _keep_no_logs
+    end: Callable[[Metric, int, Mapping[str, str]], Awaitable[None]] = _end_nothing
 
 
 @dataclass(frozen=True)
@@ -149,9 +164,16 @@ class _Run:
     async def ended(self) -> tuple[MetricPhase, str, list[Json]]:
         """Judge what was cut short, and all together."""
         for name, result in self._results.items():
-            self._results[name] = assessed(self._metrics[name], result, terminating=True)
+            if result.running:
+                await self._end(self._metrics[name], result)
+            self._results[name] = assessed(self._metrics[name], replace(result, running=None), terminating=True)
         await self._record()
         return *overall(list(self._results.values())), self._written()
+
+    async def _end(self, metric: Metric, result: MetricResult) -> None:
+        """End what was begun; when that does not work, it is no reason to hold up the verdict."""
+        with suppress(DrayageError):
+            await self._around.end(metric, result.number, result.running.metadata if result.running else {})
 
     async def _measurement(self, metric: Metric) -> Measurement:
         result = self._results[metric.name]
@@ -162,6 +184,10 @@ class _Run:
         except DrayageError as error:
             return self._failed(started_at, error)
         metadata = {name: self._redacted(text) for name, text in outcome.metadata.items()}
+        if isinstance(outcome, Measured) and outcome.logs:
+            logs = self._redacted(outcome.logs)
+            await self._around.keep_logs(metric, result.number, logs)
+            metadata[LOGS] = logs[-MOST_LOGS:]
         now, message = self._around.now(), self._redacted(outcome.message)
         if isinstance(outcome, Underway):
             until = now + timedelta(seconds=outcome.seconds)
@@ -195,9 +221,7 @@ class _Run:
 def judged(metric: Metric, value: Any) -> tuple[MetricPhase, str]:
     """Judge a value by the metric's conditions; a tuple holds floats, an empty one, too."""
     vector = isinstance(value, tuple)
-    return judge(
-        list(value) if vector else value, metric.success_condition, metric.failure_condition, vector=vector or None
-    )
+    return judge(list(value) if vector else value, metric.success_condition, metric.failure_condition, vector=vector)
 
 
 def shown(value: Any) -> str:

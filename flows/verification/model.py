@@ -6,7 +6,7 @@ What arguments make of a template is checked once more when they are put in.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import Field, create_model, model_validator
+from pydantic import BaseModel, Field, create_model, model_validator
 from pydantic.alias_generators import to_snake
 
 from flows.model import Model
@@ -91,9 +91,9 @@ class OneProvider(Model):
         return field.alias or ""
 
     @property
-    def settings(self) -> Model:
+    def settings(self) -> BaseModel:
         """What the one provider is told."""
-        settings: Model = getattr(self, next(iter(self.model_fields_set)))
+        settings: BaseModel = getattr(self, next(iter(self.model_fields_set)))
         return settings
 
 

@@ -9,7 +9,7 @@ from blocks.budget import Budgets, asking_for
 from blocks.errors import Invalid
 from blocks.web import Web
 from flows.duration import parse_duration
-from flows.verification.measuring import Context, Measured, ProviderKind, Underway
+from flows.verification.measuring import Context, JobsFor, Measured, ProviderKind, Underway
 from flows.verification.model import Metric
 from flows.verification.providers import PROVIDERS
 from flows.verification.sharing import MOMENT, Sharing
@@ -33,7 +33,10 @@ class Sampling:
     sharing: Sharing
     now: Callable[[], datetime]
     read_secrets: ReadSecrets = field(repr=False)
+    jobs: JobsFor = field(repr=False)
     owners: MutableMapping[str, str] = field(default_factory=dict, repr=False)
+    ambient: frozenset[str] = frozenset()
+    started_at: datetime | None = None
 
     async def sample(self, metric: Metric, number: int, metadata: Mapping[str, str]) -> Measured | Underway:
         """Take the measurement of this number, or go on with it. Raises what the provider raises."""
@@ -48,12 +51,18 @@ class Sampling:
             moment = min(MOMENT, parse_duration(metric.interval) / 2) if metric.interval else MOMENT
             return await self._shared(kind, metric, context, moment)
 
+    async def end(self, metric: Metric, number: int, metadata: Mapping[str, str]) -> None:
+        """End what a measurement began. Raises what the provider raises."""
+        if end := PROVIDERS[metric.provider.kind].end:
+            await end(metric.provider.settings, Context(**self._context(metric, number), metadata=metadata))
+
     async def _shared(
         self, kind: ProviderKind, metric: Metric, context: dict[str, Any], moment: timedelta
     ) -> Measured | Underway:
         settings = metric.provider.settings
-        whose = "" if kind.same_for_all else self.project
-        key = (whose, metric.provider.kind, settings.model_dump_json())
+        asked = settings.model_dump_json(by_alias=True, exclude_none=True)
+        whose = "" if kind.same_for_all and '"secretRef":' not in asked else self.project
+        key = (whose, metric.provider.kind, asked)
         return await self.sharing.ask(key, context["now"], lambda: kind.measure(settings, Context(**context)), moment)
 
     def _context(self, metric: Metric, number: int) -> dict[str, Any]:
@@ -62,10 +71,14 @@ class Sampling:
             "web": self.web,
             "budgets": self.budgets,
             "secret": self._secret,
+            "jobs": self.jobs,
             "project": self.project,
             "stage": self.stage,
             "key": f"{self.verification}.{metric.name}.{number}",
             "owners": self.owners,
+            "ambient": self.ambient,
+            "started_at": self.started_at,
+            "interval": parse_duration(metric.interval) if metric.interval else timedelta(),
         }
 
     async def _secret(self, name: str, shared: bool = False) -> Mapping[str, str]:

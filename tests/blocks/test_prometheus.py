@@ -11,18 +11,23 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from blocks.errors import BadAnswer, Invalid, Retryable, Unauthorized, Unavailable, Unreachable
 from blocks import prometheus
-from blocks.prometheus import ClientCredentials, Question, Range
+from blocks.client_credentials import ClientCredentials, fetch_token
+from blocks.errors import BadAnswer, Invalid, Retryable, Unauthorized, Unavailable, Unreachable
+from blocks.prometheus import Question, Range
 from blocks.web import Web
 from tests.servers.prometheus import LOGIN, guarded_prometheus_url, prometheus_url  # noqa: F401
 
 
-async def query(question):
+async def query(question, login=None):
     """Ask as a measurement does."""
     web = Web(allow_plain_http_credentials=True)
+
+    async def opening(method, url, headers, body):
+        return {**headers, "Authorization": f"Bearer {await fetch_token(web, login)}"}
+
     try:
-        return await prometheus.query(question, web)
+        return await prometheus.query(question, web, opening=opening if login else None)
     finally:
         await web.aclose()
 
@@ -163,7 +168,7 @@ def gate():
 async def test_oauth2(gate, path):
     """A token is fetched with client credentials, in the header or else in the form, and used."""
     login = ClientCredentials(gate.url + path, "app", "hush", ("read", "metrics"))
-    assert (await query(Question(gate.url, "up", oauth2=login))).value == (7.0,)
+    assert (await query(Question(gate.url, "up"), login)).value == (7.0,)
     assert gate.seen[0][2]["scope"] == "read metrics"
     assert "hush" not in repr(login)
 
@@ -172,7 +177,7 @@ async def test_oauth2_refused(gate):
     """A wrong client secret is refused without repeating it."""
     login = ClientCredentials(f"{gate.url}/token", "app", "s3cret")
     with pytest.raises(Unauthorized, match="gave no token for client 'app'") as error:
-        await query(Question(gate.url, "up", oauth2=login))
+        await query(Question(gate.url, "up"), login)
     assert "s3cret" not in str(error.value)
 
 

@@ -63,7 +63,7 @@ def recording(answer: Callable[[Asked], Answer], tls: ssl.SSLContext | None = No
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST
+        do_GET = do_PUT = do_DELETE = do_POST
 
         def log_message(self, *args: Any) -> None:
             """Say nothing."""

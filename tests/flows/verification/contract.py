@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 import pytest
 
 from blocks.budget import Budgets, Pace
-from blocks.errors import BadAnswer, Invalid, RateLimited, Retryable, Terminal, Unauthorized, Unavailable
+from blocks.errors import BadAnswer, Invalid, NotFound, RateLimited, Retryable, Terminal, Unauthorized, Unavailable
 from blocks.web import Web
 from flows.verification.measuring import Context, Measured, Underway
 from flows.verification.providers import PROVIDERS
@@ -34,6 +34,11 @@ from tests.servers.recording import Answer, Asked, recording
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 Secrets = Mapping[str, Mapping[str, str]]
+
+
+async def no_jobs() -> Any:
+    """No cluster is configured."""
+    raise NotFound("no cluster for Jobs is known")
 
 
 def context(web: Web, budgets: Budgets, secrets: Secrets | None = None, **fields: Any) -> Context:
@@ -46,8 +51,8 @@ def context(web: Web, budgets: Budgets, secrets: Secrets | None = None, **fields
         return known[name]
 
     owners = {value: name for name, data in known.items() for value in data.values()}
-    return Context(**{"now": NOON, "project": "shop", "stage": "test", "key": "v.m.1", "owners": owners} | fields,
-                   web=web, budgets=budgets, secret=secret)  # fmt: skip
+    given = {"now": NOON, "project": "shop", "stage": "test", "key": "v.m.1", "owners": owners, "jobs": no_jobs}
+    return Context(**given | fields, web=web, budgets=budgets, secret=secret)
 
 
 async def measured(

@@ -58,10 +58,8 @@ def test_every_field_is_read():
     [
         pytest.param({"provider": {"prometheus": {"query": "up"}}}, "address\n.*Field required", id="no-address"),
         pytest.param({"provider": {}}, "exactly one provider", id="no-provider"),
-        pytest.param({"provider": PROMETHEUS | {"web": {}}}, "exactly one provider", id="two-providers"),
-        pytest.param(
-            {"provider": {"oracle": {}}}, "'oracle' is not known; known are: ", id="unknown-provider"
-        ),
+        pytest.param({"provider": PROMETHEUS | {"web": {"url": "http://x"}}}, "exactly one", id="two-providers"),
+        pytest.param({"provider": {"oracle": {}}}, "'oracle' is not known; known are: ", id="unknown-provider"),
         pytest.param({"count": 2}, "'interval' is needed", id="count-without-interval"),
         pytest.param({"count": 2, "interval": "1s", "failureLimit": 3}, "less than 'failureLimit'", id="failure-limit"),
         pytest.param({"count": 1, "inconclusiveLimit": 2}, "less than 'inconclusiveLimit'", id="inconclusive-limit"),
