@@ -6,6 +6,7 @@ from typing import Any
 
 from blocks.ledger.ledger import Ledger
 from deployments import shapes
+from deployments.events import read_events
 from deployments.request_shape import asked_for
 from flows.freight.describe import one_line
 from flows.stage.outlook import read_outlook
@@ -78,8 +79,13 @@ async def _promotion_requests(ledger: Ledger, project: str, name: str, stage: st
     return await asked_for(ledger, [one]) if one and one.targets is not None else []
 
 
-async def _events(ledger: Ledger, project: str, _name: str, _stage: str, limit: int) -> list[Json]:
-    return [shapes.event(each) for each in await ledger.audit.list(project or None, limit=limit)]
+async def events(ledger: Ledger, project: str, limit: int, narrowed: Any) -> list[Json]:
+    """Look for events by what they are about: `narrowed` has stage, freight, promotion, type and since, as typed."""
+    return [shapes.event(each) for each in await read_events(ledger, project, limit=limit, **vars(narrowed))]
+
+
+async def _events(ledger: Ledger, project: str, _name: str, stage: str, limit: int) -> list[Json]:
+    return [shapes.event(each) for each in await read_events(ledger, project, stage=stage, limit=limit)]
 
 
 PROJECTLESS = ("Project", "ClusterPromotionTask", "ClusterAnalysisTemplate", "Event")

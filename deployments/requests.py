@@ -157,7 +157,7 @@ async def retry_promotion(here: World, project: str, name: str, actor: str, reas
     return await here.ledger.promotions.attach_run(project, name, str(run.id))
 
 
-async def approve_freight(here: World, project: str, stage: str, freight: str, actor: str) -> bool:
+async def approve_freight(here: World, project: str, stage: str, freight: str, actor: str, comment: str = "") -> bool:
     """Approve Freight for a Stage, past verification and soak but never past origin (Kargo: approve).
 
     Returns False when it was approved before. The Stage's automation hears of it at the next advance.
@@ -166,4 +166,4 @@ async def approve_freight(here: World, project: str, stage: str, freight: str, a
     found = await here.ledger.freight.find(project, freight)
     if definition.spec.request(found.origin) is None:
         raise Refused(f"Stage {stage!r} takes no Freight from Warehouse {found.origin!r}")
-    return await here.ledger.stages.approve(project, stage, found.name, actor, datetime.now(UTC))
+    return await here.ledger.stages.approve(project, stage, found.name, actor, datetime.now(UTC), comment)

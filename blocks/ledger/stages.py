@@ -1,6 +1,7 @@
 """What Stages hold, what is approved for them, and what people hold there."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -67,16 +68,27 @@ class Stages(Part):
         async with self._database.read() as connection:
             return list((await connection.execute(query)).scalars())
 
-    async def approve(self, project: str, stage: str, freight: str, actor: str, now: datetime) -> bool:
-        """Approve a Freight for a Stage; False when it already was. Raises NotFound when it was deleted meanwhile."""
+    async def approve(
+        self, project: str, stage: str, freight: str, actor: str, now: datetime, comment: str = "", proven: bool = False
+    ) -> bool:
+        """Approve a Freight for a Stage; False when it already was. Raises NotFound when it was deleted meanwhile.
+
+        `proven` says that who the actor is was proven, not only said.
+        """
         line = {"project": project, "freight": freight, "stage": stage, "actor": actor, "approved_at": now}
         async with self._database.write() as connection:
             await pin(connection, project, freight)
             adding = rows.insert(connection, approvals).values(line).on_conflict_do_nothing()
             if not await rows.changed(connection, adding):
                 return False
-            message = f"Freight {freight!r} was approved for Stage {stage!r}"
-            await write_event(connection, _event("FreightApproved", project, stage, freight, actor, message, now))
+            said = f": {comment}" if comment else ""
+            message = (
+                f"Freight {freight!r} was approved for Stage {stage!r}{'' if proven else ' (unauthenticated)'}{said}"
+            )
+            event = _event("FreightApproved", project, stage, freight, actor, message, now)
+            await write_event(
+                connection, replace(event, data=event.data | {"authenticated": proven, "comment": comment})
+            )
             return True
 
     async def mark_verified(

@@ -39,7 +39,7 @@ def approve(
         return
     if reject or inputs:
         raise typer.BadParameter("--reject and --input go with --promotion only")
-    _approve(project, stage, exactly_one("--freight and --freight-alias", freight, freight_alias))
+    _approve(project, stage, exactly_one("--freight and --freight-alias", freight, freight_alias), comment)
 
 
 def _give(project: str, promotion: str, inputs: list[str]) -> None:
@@ -64,10 +64,10 @@ def _answer(project: str, promotion: str, decision: str, comment: str) -> None:
     print(f"promotion/{promotion} {'approved' if decision == 'approve' else 'rejected'}")
 
 
-def _approve(project: str, stage: str, freight: str) -> None:
+def _approve(project: str, stage: str, freight: str, comment: str) -> None:
     from deployments.command import run_command
     from deployments.requests import approve_freight
     from flows.current_run import operating_user
 
-    fresh = run_command(lambda here: approve_freight(here, project, stage, freight, operating_user()))
+    fresh = run_command(lambda here: approve_freight(here, project, stage, freight, operating_user(), comment))
     print(f"freight {freight} {'approved' if fresh else 'was approved before'} for stage/{stage}")
