@@ -1,5 +1,6 @@
 """What AWS refuses, in our words. Its own are not repeated: they may quote what was signed."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import (
@@ -14,6 +15,7 @@ from botocore.exceptions import (
 )
 
 from blocks.errors import DrayageError, RateLimited, Terminal, Unauthorized, Unavailable, Unreachable
+from blocks.pacing.rate_headers import retry_after
 
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
 _UNKNOWN = {
@@ -61,10 +63,14 @@ def _answered(error: ClientError, what: str, remedy: str) -> DrayageError:
     if name in _SKEWED or str(error.response.get("Error", {}).get("Message", "")).startswith(_SKEWED_SIGNATURES):
         return Unauthorized(f"{said}: this machine's clock differs from that of AWS; set it")
     if name in _SLOWER or status == 429:
-        return RateLimited(f"{said}: too many requests")
+        return RateLimited(f"{said}: too many requests", _wait_asked(error))
     if name in _UNKNOWN | _DENIED or status in (401, 403):
         return Unauthorized(f"{said}: {remedy}")
-    return Unavailable(said) if status >= 500 else Terminal(f"{said}: {remedy}")
+    return Unavailable(said, _wait_asked(error)) if status >= 500 else Terminal(f"{said}: {remedy}")
+
+
+def _wait_asked(error: ClientError) -> float | None:
+    return retry_after(_metadata(error).get("HTTPHeaders", {}), datetime.now(UTC))
 
 
 def _metadata(error: ClientError) -> dict[str, Any]:

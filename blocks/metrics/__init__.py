@@ -1,0 +1,1 @@
+"""Services that keep metrics, each asked in its own words."""
