@@ -16,6 +16,7 @@ from blocks.ledger.ledger import Ledger
 from blocks.ledger.passings import Passing
 from blocks.ledger.records import FreightRecord
 from flows.announce import event, post, stage_resource
+from flows.promotion.decided import Verdict, of_verdicts
 from flows.stage.candidate import Promote
 from flows.stage.outlook import Outlook
 from flows.stage.outlooks import Outlooks, read_outlooks
@@ -55,7 +56,9 @@ async def announce_ready(ledger: Ledger, project: str | None, stages: list[str] 
     """
     now = datetime.now(UTC)
     outlooks = await all_passed_through(ledger, now, project)
-    ready = await _since(ledger, [each for outlook in outlooks.values() for each in find_ready(outlook, now, stages)])
+    decided = [(outlook, verdicts(outlook, now, stages)) for outlook in outlooks.values()]
+    await ledger.gates.note([each for outlook, found in decided for each in of_verdicts(outlook, found)], now)
+    ready = await _since(ledger, [each for outlook, found in decided for each in _ready(outlook, found, now)])
     if ready:
         await _announce(ready, now)
     return ready
@@ -84,13 +87,25 @@ def _key(ready: Ready) -> str:
     return f"{ready.project}/{ready.stage}/{ready.freight.name}"
 
 
-def find_ready(outlook: Outlook, now: datetime, stages: list[str] | None = None) -> list[Ready]:
+def verdicts(outlook: Outlook, now: datetime, stages: list[str] | None = None) -> list[Verdict]:
     """Decide for every Stage what enters by itself now."""
     return [
-        Ready(outlook.pipeline.project, name, verdict.freight, verdict.why, now)
+        (stage, verdict)
         for name, stage in outlook.pipeline.stages.items()
         if not stage.control_flow and (stages is None or name in stages)
         for verdict in outlook.auto_promotion(stage, now).verdicts
+    ]
+
+
+def find_ready(outlook: Outlook, now: datetime, stages: list[str] | None = None) -> list[Ready]:
+    """Find what enters by itself now."""
+    return _ready(outlook, verdicts(outlook, now, stages), now)
+
+
+def _ready(outlook: Outlook, found: list[Verdict], now: datetime) -> list[Ready]:
+    return [
+        Ready(outlook.pipeline.project, stage.name, verdict.freight, verdict.why, now)
+        for stage, verdict in found
         if isinstance(verdict, Promote)
     ]
 

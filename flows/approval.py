@@ -66,7 +66,8 @@ async def obtain_approval(
             return Refusal(Phase.ABORTED, against.who.actor, rejected(against))
         lacking = missing(approvals, votes, record.actor)
         if not lacking:
-            await here.ledger.promotions.ask(record.project, record.name, {})
+            if _since(record):  # else it has its place in the queue already
+                await here.ledger.promotions.ask(record.project, record.name, {})
             break
         if late := _late(approvals, since, lacking):
             return Refusal(Phase.FAILED, CONTROLLER, late)

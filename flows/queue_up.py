@@ -9,6 +9,7 @@ from blocks.ledger.records import Phase, PromotionRecord
 from flows.auto_rollback import give_up_overtaken
 from flows.current_run import CurrentRun, come_back
 from flows.promotion.admission import entering_of
+from flows.promotion.decided import of_promotion
 from flows.promotion.gates import QUEUE, TURN, Gate, before_turn, refusal
 from flows.stage.outlook import Outlook, read_outlook
 from flows.stage.stops import WINDOW
@@ -35,6 +36,7 @@ class NotYet:
     seconds: float = AGAIN_SECONDS
     until: datetime | None = None
     state: str = "AwaitingStage"
+    stopped: bool = False
 
 
 async def wait_for_turn(here: World, record: PromotionRecord, run: CurrentRun) -> PromotionRecord:
@@ -63,6 +65,8 @@ async def _ask_for_turn(here: World, record: PromotionRecord, run: CurrentRun) -
         await here.ledger.promotions.supersede(record.project, record.stage, record.origin, later.name, now)
         return await here.ledger.promotions.get(record.project, record.name) or record
     gates = entering.gates(now)
+    if record.phase is Phase.PENDING or refusal(gates):
+        await here.ledger.gates.note([of_promotion(record, entering, gates)], now)
     if sentence := refusal(gates):
         sentence = f"{entering.freight.alias} may no longer enter: {sentence}"
         return await _give_up(here, record, run, sentence)
@@ -96,7 +100,7 @@ def not_yet(waits: Sequence[Gate], promotions: Sequence[PromotionRecord], now: d
         known = [gate.until for gate in stopped if gate.until]
         until = max(known) if len(known) == len(stopped) else None
         seconds = min(STOPPED_SECONDS, max(0.1, (until - now).total_seconds())) if until else STOPPED_SECONDS
-        return NotYet(sentence, seconds, until, "AwaitingWindow" if stopped[0].name == WINDOW else "Stopped")
+        return NotYet(sentence, seconds, until, "AwaitingWindow" if stopped[0].name == WINDOW else "Frozen", True)
     away = any(each.phase is Phase.RUNNING and each.waiting_for for each in promotions)
     return NotYet(sentence, AGAIN_LATER_SECONDS if away else AGAIN_SECONDS)
 
@@ -104,7 +108,7 @@ def not_yet(waits: Sequence[Gate], promotions: Sequence[PromotionRecord], now: d
 async def _stand_in_line(here: World, record: PromotionRecord, answer: NotYet) -> str:
     """Write down what the promotion waits for, for people to see and for the sweep to wake it. Returns the sentence."""
     until = answer.until.isoformat() if answer.until else ""
-    waiting_for = {"message": answer.sentence, "until": until, "wake_when": {"kind": TURN}}
+    waiting_for = {"message": answer.sentence, "until": until, "wake_when": {"kind": TURN, "stopped": answer.stopped}}
     await here.ledger.promotions.ask(record.project, record.name, waiting_for)
     return answer.sentence
 

@@ -18,6 +18,11 @@ from blocks.ledger.tables import metadata, promotions
 MOST = 200_000
 """Answers that are read at once: Stages times Warehouses, and open promotions, of the projects asked about."""
 
+PROMOTIONS = ("Promotion/", "PromotionRequest/")
+
+FEW = 100
+"""Stages that are asked for by name."""
+
 gate_answers = sa.Table(
     "gate_answers",
     metadata,
@@ -36,7 +41,8 @@ gate_answers = sa.Table(
 class Decided:
     """One decision about a Stage: what it was `about`, its answer in a word and in a sentence, and what went in.
 
-    `about` is `Warehouse/NAME` for what would enter by itself, `Promotion/NAME` for one that wants to start.
+    `about` is `Warehouse/NAME` for what would enter by itself, `Promotion/NAME` (`PromotionRequest/NAME` where it has
+    targets) for one that wants to start.
     `inputs` say by which rule it was decided and what that looked at; they alone make no decision another one.
     """
 
@@ -80,7 +86,10 @@ async def _changed(connection: AsyncConnection, decided: Sequence[Decided]) -> l
     last = {each.key: each for each in decided}
     if not last:
         return []
-    query = sa.select(gate_answers).where(gate_answers.c.project.in_(sorted({key[0] for key in last})))
+    projects, stages = sorted({key[0] for key in last}), sorted({key[1] for key in last})
+    query = sa.select(gate_answers).where(gate_answers.c.project.in_(projects))
+    if len(stages) <= FEW:
+        query = query.where(gate_answers.c.stage.in_(stages))
     found = await connection.execute(query.limit(MOST))
     known = {(row.project, row.stage, row.about): (row.freight, row.answer, row.sentence) for row in found}
     return [each for each in last.values() if known.get(each.key) != each.said]
@@ -105,7 +114,7 @@ async def _forget_ended(connection: AsyncConnection, fresh: Sequence[Decided]) -
         sa.select(promotions.c.name)
         .where(
             promotions.c.project == gate_answers.c.project,
-            sa.literal("Promotion/") + promotions.c.name == gate_answers.c.about,
+            sa.or_(*(sa.literal(kind) + promotions.c.name == gate_answers.c.about for kind in PROMOTIONS)),
             promotions.c.phase.in_(OPEN),
         )
         .correlate(gate_answers)
@@ -116,7 +125,7 @@ async def _forget_ended(connection: AsyncConnection, fresh: Sequence[Decided]) -
             over = sa.and_(
                 gate_answers.c.project == project,
                 gate_answers.c.stage.in_(batch),
-                gate_answers.c.about.startswith("Promotion/"),
+                gate_answers.c.about.startswith("Promotion"),
                 sa.not_(still.exists()),
             )
             await connection.execute(sa.delete(gate_answers).where(over))
@@ -125,7 +134,7 @@ async def _forget_ended(connection: AsyncConnection, fresh: Sequence[Decided]) -
 def _event(decided: Decided, now: datetime) -> AuditEvent:
     kind, _, name = decided.about.partition("/")
     data = {"stage": decided.stage, "freight": decided.freight, "answer": decided.answer, **decided.inputs}
-    subject = decided.about if kind == "Promotion" else f"Stage/{decided.stage}"
+    subject = f"Stage/{decided.stage}" if kind == "Warehouse" else decided.about
     if kind == "Warehouse":
         data["origin"] = name
     message = f"{decided.answer}: {decided.sentence}"
