@@ -105,6 +105,7 @@ async def _admitted(here: World, wish: Wish, promotion: str) -> PromotionRecord 
     record = await admit(here.ledger, wish, now, str(ULID()))
     if isinstance(record, PromotionRecord):
         await tell(record, "promotion.created")
+        await end_what_it_superseded(here, record)
     return record
 
 
@@ -163,6 +164,8 @@ def _final(record: PromotionRecord, alias: str) -> State[Any]:
     """Tell how the Promotion ended."""
     if record.phase is Phase.SUCCEEDED:
         return ended("Promoted", f"{_place(record)} runs {alias}")
+    if superseded(record):
+        return ended(SUPERSEDED, f"{alias} does not enter {record.stage}: {record.message}")
     if record.phase is Phase.ABORTED:
         # Cancelled, because Prefect lets a run that is asked to stop end in no other state.
         return Cancelled(name="Aborted", message=record.message or f"the promotion of {alias} was aborted")

@@ -15,6 +15,7 @@ from flows.auto_rollback import roll_back_failing
 from flows.clean_up import begin_clean_ups
 from flows.current_run import current_run, ended
 from flows.health_watch import sweep_health
+from flows.keep_queues import keep_queues
 from flows.recover import recover
 from flows.start import automation_name, start_automatic
 from flows.stop import stoppable
@@ -40,6 +41,7 @@ async def sweep() -> Any:
         async with get_client() as client:
             done = await recover(here, client, now)
             done += await wake_waiting(here, client)
+            done += await keep_queues(here, client, now)
             done += await begin_clean_ups(here, client, now)
             done += await start_missing_verifications(here, client, now)
             done += await sweep_health(here, owner)
