@@ -13,6 +13,7 @@ from blocks.errors import DrayageError, NotFound, Refused
 from blocks.ledger.records import Phase, PromotionRecord
 from flows.call_off import call_off, cancel_run
 from flows.clean_up import begin_clean_up
+from flows.keep_queues import end_what_it_superseded
 from flows.promotion.admission import Declined, Wish, admit, check_wish
 from flows.promotion.wish_back import wish_back
 from flows.publish import tell, tell_verification
@@ -33,6 +34,7 @@ async def ask_promotion(here: World, wish: Wish) -> PromotionRecord:
     async with get_client() as client:
         run = await start_promotion(client, record)
     await tell(record, "promotion.created")
+    await end_what_it_superseded(here, record)
     return await here.ledger.promotions.attach_run(record.project, record.name, str(run.id))
 
 

@@ -14,6 +14,7 @@ from prefect.states import Cancelled, Failed
 from ulid import ULID
 
 from blocks.errors import NotFound, Refused
+from blocks.ledger.promotion_queue import superseded
 from blocks.ledger.promotion_retries import RETRIED
 from blocks.ledger.records import Phase, PromotionRecord
 from flows.approval import Refusal, check_askable, obtain_approval
@@ -22,6 +23,7 @@ from flows.auto_rollback import roll_back_if_wanted
 from flows.call_off import call_off
 from flows.carry_out import carry_out
 from flows.current_run import CurrentRun, current_run, describe, ended, retried_in_prefect
+from flows.keep_queues import SUPERSEDED, end_what_it_superseded
 from flows.preview import LONGEST_FORM, look_ahead
 from flows.promotion.admission import Declined, Wish, admit
 from flows.promotion.wish_back import wish_back
