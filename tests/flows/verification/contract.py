@@ -83,6 +83,10 @@ class ProviderContract:
     SECRETS: ClassVar[Secrets] = {}
     JUNK: ClassVar[bytes] = b"<html>Bad Gateway</html>"
 
+    def secrets(self, url: str) -> Secrets:
+        """The Secrets of the project; some also say where the server is."""
+        return self.SECRETS
+
     def settings(self, url: str) -> dict[str, Any]:
         """Settings that ask the server at `url`."""
         raise NotImplementedError
@@ -93,7 +97,7 @@ class ProviderContract:
 
     async def _measured(self, answer: Any) -> Any:
         with recording(answer) as server:
-            return await measured(self.provider, self.settings(server.url), self.SECRETS)
+            return await measured(self.provider, self.settings(server.url), self.secrets(server.url))
 
     async def test_value(self):
         """A good answer is worth its value, and takes as few requests as it may."""
