@@ -12,6 +12,7 @@ from flows.freight.functions import freight_functions
 from flows.health import wait_until_healthy
 from flows.notes import Notes
 from flows.promotion.environment import data_functions
+from flows.show_verification import Showing
 from flows.stage.model import Verification
 from flows.stage.pipeline import read_pipeline
 from flows.verification.combine import Planned
@@ -42,13 +43,17 @@ async def measure_stage(
     except DrayageError as error:
         return VerificationPhase.ERROR, str(error), []
 
+    showing = Showing(here, record, plan)
+
     async def save(metrics: list[Json]) -> None:
         await here.ledger.verifications.measure(record.project, record.id, owner, metrics)
+        await showing.show(metrics)
 
     sampling = _sampling(here, record, secrets)
     around = Surroundings(
         sample=sampling.sample,
         end=sampling.end,
+        keep_logs=showing.keep_logs,
         record=save,
         now=here.clock.now,
         sleep=here.clock.sleep,
@@ -59,6 +64,7 @@ async def measure_stage(
     if isinstance(outcome, Soaking):
         return outcome
     phase, message, metrics = outcome
+    await showing.show(metrics, end=True)
     return VerificationPhase(phase), message, metrics
 
 

@@ -18,7 +18,7 @@ from flows.verification.combine import Planned
 from flows.verification.judge import Done, assessed, next_measurement, overall
 from flows.verification.measuring import Measured, Underway
 from flows.verification.model import Metric
-from flows.verification.result import Measurement, MetricPhase, MetricResult
+from flows.verification.result import Measurement, MetricPhase, MetricResult, numbers
 
 Json = dict[str, Any]
 LOGS = "logs"
@@ -197,7 +197,8 @@ class _Run:
         else:
             phase, said = judged(metric, outcome.value)
             message = message or self._redacted(said)
-        return Measurement(phase, started_at, now, self._redacted(shown(outcome.value)), message, metadata)
+        value = self._redacted(shown(outcome.value))
+        return Measurement(phase, started_at, now, value, message, metadata, numbers=numbers(outcome.value))
 
     def _failed(self, started_at: datetime, error: DrayageError) -> Measurement:
         """What could not be measured is an error, however sure the reason is; who asked for peace gets it."""

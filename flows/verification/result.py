@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from math import isfinite
 from typing import Any, Literal, Self
 
 MetricPhase = Literal["Pending", "Running", "Successful", "Failed", "Inconclusive", "Error"]
@@ -23,6 +24,7 @@ class Measurement:
     message: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     resume_at: datetime | None = None
+    numbers: tuple[float, ...] = ()
 
     def written(self) -> dict[str, Any]:
         """The measurement as JSON."""
@@ -50,6 +52,42 @@ class Measurement:
         )
 
 
+MOST_POINTS = 400
+"""Points of a metric that are kept; of more, every second one goes."""
+
+MOST_VALUES = 8
+
+
+@dataclass(frozen=True)
+class Point:
+    """One measurement as it is drawn: when, its numbers, and the verdict on it."""
+
+    at: datetime
+    values: tuple[float, ...]
+    phase: MetricPhase
+
+    def written(self) -> list[Any]:
+        """The point as JSON: no-numbers are texts there."""
+        return [self.at.isoformat(), [each if isfinite(each) else str(each) for each in self.values], self.phase]
+
+    @classmethod
+    def read(cls, written: list[Any]) -> Self:
+        """Read what `written` wrote."""
+        at, values, phase = written
+        return cls(datetime.fromisoformat(at), tuple(map(float, values)), phase)
+
+
+def numbers(value: Any) -> tuple[float, ...]:
+    """The numbers in a value that can be drawn: itself, or those of a list."""
+    if isinstance(value, bool) or not isinstance(value, int | float | list | tuple):
+        return ()
+    if isinstance(value, int | float):
+        return (float(value),)
+    return tuple(float(each) for each in value if isinstance(each, int | float) and not isinstance(each, bool))[
+        :MOST_VALUES
+    ]
+
+
 @dataclass(frozen=True)
 class MetricResult:
     """All there is to know of one metric. The counts outlive the measurements, of which only the newest are kept.
@@ -70,6 +108,7 @@ class MetricResult:
     consecutive_success: int = 0
     measurements: tuple[Measurement, ...] = ()
     running: Measurement | None = None
+    points: tuple[Point, ...] = ()
 
     @property
     def number(self) -> int:
@@ -104,6 +143,7 @@ class MetricResult:
             consecutive_success=self.consecutive_success + 1 if phase == "Successful" else 0,
             measurements=(*self.measurements, measurement)[-retain:],
             running=None,
+            points=_thinned((*self.points, Point(measurement.finished_at, measurement.numbers, phase))),
         )
 
     def written(self) -> dict[str, Any]:
@@ -119,7 +159,8 @@ class MetricResult:
         }
         head = {"name": self.name, "phase": self.phase, "message": self.message, "dryRun": self.dry_run}
         taken = [*self.measurements, self.running] if self.running else self.measurements
-        return head | counts | {"measurements": [measurement.written() for measurement in taken]}
+        points = [point.written() for point in self.points]
+        return head | counts | {"measurements": [measurement.written() for measurement in taken], "points": points}
 
     @classmethod
     def read(cls, written: Mapping[str, Any]) -> Self:
@@ -137,5 +178,11 @@ class MetricResult:
             consecutive_error=written["consecutiveError"],
             consecutive_success=written["consecutiveSuccess"],
             measurements=tuple(each for each in taken if each.phase != "Running"),
+            points=tuple(Point.read(each) for each in written.get("points", [])),
             running=next((each for each in taken if each.phase == "Running"), None),
         )
+
+
+def _thinned(points: tuple[Point, ...]) -> tuple[Point, ...]:
+    """Fewer points over the same time, the newest among them."""
+    return points if len(points) <= MOST_POINTS else (*points[:-1:2], points[-1])
