@@ -3,6 +3,7 @@
 from typing import Any
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 
 from flows.promote import promote
 from flows.stop import stoppable
@@ -21,4 +22,8 @@ async def rollback(project: str, stage: str, freight: str = "", reason: str = ""
         warehouse: Go back with the Freight of this Warehouse only.
     """
     parameters = {"freight": freight, "reason": reason, "warehouse": warehouse}
-    return await promote(project, stage, **parameters, rollback=True, return_state=True)  # type: ignore[misc]
+    state: State[Any] = await promote(  # type: ignore[misc]
+        project, stage, **parameters, rollback=True, return_state=True
+    )
+    # A new one: of a state that belongs to another run Prefect would only say that all states completed.
+    return State(type=state.type, name=state.name, message=state.message, data=state.data)
