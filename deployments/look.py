@@ -88,7 +88,7 @@ async def _events(ledger: Ledger, project: str, _name: str, stage: str, limit: i
     return [shapes.event(each) for each in await read_events(ledger, project, stage=stage, limit=limit)]
 
 
-PROJECTLESS = ("Project", "ClusterPromotionTask", "ClusterAnalysisTemplate", "Event")
+PROJECTLESS = ("Project", "ClusterConfig", "ClusterPromotionTask", "ClusterAnalysisTemplate", "Event")
 
 LOOK: dict[str, Look] = {
     **{
@@ -96,6 +96,7 @@ LOOK: dict[str, Look] = {
         for kind in (
             "Project",
             "ProjectConfig",
+            "ClusterConfig",
             "PromotionTask",
             "ClusterPromotionTask",
             "AnalysisTemplate",

@@ -5,6 +5,7 @@ import typer
 KINDS = {
     "project": "Project",
     "projectconfig": "ProjectConfig",
+    "clusterconfig": "ClusterConfig",
     "warehouse": "Warehouse",
     "stage": "Stage",
     "freight": "Freight",

@@ -9,9 +9,11 @@ from deployments.manifests.problem import Problem
 from deployments.manifests.resource import Resource
 from deployments.manifests.step_check import step_problems
 from deployments.manifests.warehouse_check import tried, warehouse_problems
+from deployments.manifests.window_check import window_problems
 from flows.duration import parse_duration
 from flows.promotion.inflate import inflate
 from flows.promotion.model import PromotionTaskSpec
+from flows.stage.cluster_config import ClusterConfigSpec
 from flows.stage.graph import cycles
 from flows.stage.model import StagePolicySpec, StageSelector, StageSpec
 from flows.stage.project_config import ProjectConfigSpec
@@ -111,6 +113,12 @@ def _project_config(config: Resource, _known: Known) -> Found:
     for index, policy in enumerate(spec.promotion_policies):
         if policy.stage_selector:
             yield from _selector(policy.stage_selector, f"promotionPolicies[{index}].stageSelector")
+    yield from window_problems(spec.promotion_windows)
+
+
+def _cluster_config(config: Resource, _known: Known) -> Found:
+    spec: ClusterConfigSpec = config.spec
+    yield from window_problems(spec.promotion_windows)
 
 
 def _stage_policy(policy: Resource, _known: Known) -> Found:
@@ -137,5 +145,6 @@ CHECKS: dict[str, Callable[[Resource, Known], Found]] = {
     "ClusterPromotionTask": _task,
     "Warehouse": _warehouse,
     "ProjectConfig": _project_config,
+    "ClusterConfig": _cluster_config,
     "StagePolicy": _stage_policy,
 }

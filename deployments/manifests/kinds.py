@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from flows.promotion.model import PromotionTaskSpec
-from flows.stage import project_config
+from flows.stage import cluster_config, project_config
+from flows.stage.cluster_config import ClusterConfigSpec
 from flows.stage.model import StagePolicySpec, StageSpec, TargetSpec
 from flows.stage.project_config import ProjectConfigSpec
 from flows.verification.model import AnalysisTemplateSpec
@@ -48,6 +49,7 @@ KINDS: dict[str, Kind] = {
     for kind in (
         Kind(KARGO, "Project", cluster=True),
         Kind(KARGO, "ProjectConfig", ProjectConfigSpec, refusals=project_config.unsupported),
+        Kind(KARGO, "ClusterConfig", ClusterConfigSpec, cluster=True, refusals=cluster_config.unsupported),
         Kind(KARGO, "Warehouse", WarehouseSpec, refusals=unsupported_warehouse),
         Kind(KARGO, "Stage", StageSpec),
         Kind(KARGO, "Target", TargetSpec),
@@ -66,7 +68,6 @@ _RECORD = "is made by Drayage itself and cannot be applied; remove it"
 _ROLES = "is not available yet: who may do what is not read from manifests; remove it"
 
 UNAVAILABLE: dict[str, str] = {
-    "ClusterConfig": _NOT_YET,
     "PromotionRequest": _RECORD,
     "MessageChannel": _NOT_YET,
     "ClusterMessageChannel": _NOT_YET,

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
+from blocks.ledger.definitions import CLUSTER_CONFIG
 from deployments.manifests.kinds import Kind
 from flows.model import Model
 
@@ -53,6 +54,8 @@ def name_problems(kind: Kind, metadata: ObjectMeta) -> list[tuple[str, str]]:
     pattern = _LABEL if kind.name in ("Project", "ProjectConfig") else _SUBDOMAIN
     if not pattern.fullmatch(metadata.name):
         problems.append(("name", _not_a_name(metadata.name)))
+    if kind.name == "ClusterConfig" and metadata.name != CLUSTER_CONFIG:
+        problems.append(("name", f"is {metadata.name!r}, expected {CLUSTER_CONFIG!r}, there is only one: rename it"))
     if kind.cluster:
         if metadata.namespace:
             problems.append(("namespace", f"is given, expected none, a {kind.name} is in no project: remove it"))

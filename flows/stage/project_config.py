@@ -114,7 +114,6 @@ def unsupported(spec: ProjectConfigSpec) -> list[tuple[str, str]]:
         "webhookReceivers": (spec.webhook_receivers, "webhook receivers"),
         "freightLinks": (spec.freight_links, "links beside Freight"),
         "stageLinks": (spec.stage_links, "links beside Stages"),
-        "promotionWindows": (spec.promotion_windows, "promotion windows"),
     }
     return [(path, f"{what} are not available yet; remove the field") for path, (used, what) in later.items() if used]
 
