@@ -17,13 +17,16 @@ from deployments.cli import (
     delete,
     demo,
     evaluate,
+    freeze,
     get,
+    metrics,
     preview,
     promote,
     refresh,
     retry,
     rollback,
     test,
+    unfreeze,
     up,
     update,
     verify,
@@ -48,6 +51,7 @@ app.add_typer(create.app, name="create")
 app.add_typer(update.app, name="update")
 app.command("delete")(delete.delete)
 app.command("get")(get.get)
+app.command("metrics")(metrics.metrics)
 app.add_typer(refresh.app, name="refresh")
 app.command("preview")(preview.preview)
 app.command("promote")(promote.promote)
@@ -56,6 +60,8 @@ app.command("approve")(approve.approve)
 app.add_typer(verify.app, name="verify")
 app.add_typer(abort.app, name="abort")
 app.add_typer(retry.app, name="retry")
+app.command("freeze")(freeze.freeze)
+app.command("unfreeze")(unfreeze.unfreeze)
 app.command("collect")(collect.collect)
 app.command("evaluate")(evaluate.evaluate)
 app.command("test")(test.test)

@@ -18,6 +18,11 @@ Below = Annotated[str, typer.Option("--downstream-from", help="Promote to every 
 FromWarehouse = Annotated[str, typer.Option("--warehouse", help="Promote the candidate of this Warehouse.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the audit trail.")]
 
+BreakGlass = Annotated[
+    bool,
+    typer.Option("--break-glass", help="Pass over soak, verification upstream, windows, freezes and who waits."),
+]
+
 
 def promote(
     project: Project,
@@ -27,6 +32,7 @@ def promote(
     freight_alias: FreightAlias = "",
     warehouse: FromWarehouse = "",
     reason: Reason = "",
+    break_glass: BreakGlass = False,
     wait: Wait = False,
     output: Output = "table",
 ) -> None:
@@ -36,6 +42,8 @@ def promote(
     exactly_one("--freight, --freight-alias and --warehouse", freight, freight_alias, warehouse)
     if warehouse and downstream_from:
         raise typer.BadParameter("--warehouse goes with --stage only")
+    if break_glass and not reason:
+        raise typer.BadParameter("--break-glass needs --reason")
     from deployments.command import run_command
     from deployments.request_shape import asked_for
     from deployments.requests import ask_promotions, stages_below, wait_for_promotion
@@ -45,7 +53,7 @@ def promote(
     async def work(here: "World") -> "tuple[list[PromotionRecord], list[str], list[Json]]":
         stages = [stage] if stage else await stages_below(here, project, downstream_from)
         actor, wanted = operating_user(), freight or freight_alias
-        wishes = [Wish(project, each, actor, wanted, warehouse, reason) for each in stages]
+        wishes = [Wish(project, each, actor, wanted, warehouse, reason, break_glass=break_glass) for each in stages]
         records, failed = await ask_promotions(here, wishes)
         if wait:
             records = [await wait_for_promotion(here, project, each.name, say_phase) for each in records]
