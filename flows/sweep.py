@@ -4,12 +4,18 @@ It finds what nobody acted on: Freight that may enter but was not picked up, soa
 whose run died, verifications that were never started. Everything it does is safe to do twice.
 """
 
+import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 from prefect import flow
 from prefect.client.orchestration import PrefectClient, get_client
+from prefect.events.filters import AutomationFilter, AutomationFilterName
+from prefect.logging import get_run_logger
 
+from blocks.errors import DrayageError
 from flows.advance import Ready, announce_ready
 from flows.auto_rollback import roll_back_failing
 from flows.clean_up import begin_clean_ups
@@ -27,6 +33,14 @@ PATIENCE = timedelta(seconds=10)
 """How long an automation has to pick up what was announced before the sweep does."""
 
 LEASE = timedelta(minutes=2)
+
+AT_ONCE = 8
+"""Promotions that are started at the same time."""
+
+PAGE = 200
+"""Automations read at once, Prefect's own limit."""
+
+MOST_DOUBLES = 5
 
 
 @flow(name="sweep", flow_run_name="sweep")
@@ -46,24 +60,44 @@ async def sweep() -> Any:
             done += await start_missing_verifications(here, client, now)
             done += await sweep_health(here, owner)
             done += await roll_back_failing(here, client, now)
-            for project in await here.ledger.definitions.list("Project"):
-                for ready in await announce_ready(here.ledger, project.name):
-                    done += await _start_overdue(here, client, ready, now)
+            done += await start_overdue(here, client, await announce_ready(here.ledger, None), now)
     finally:
         await here.ledger.leases.drop("sweep", owner)
     return ended("Swept", "; ".join(done)[:2000] or "nothing was left undone")
 
 
-async def _start_overdue(here: World, client: PrefectClient, ready: Ready, now: datetime) -> list[str]:
-    """Start one promotion that its automation had time for and did not start, unless that is switched off."""
-    if here.settings.automations and (now - ready.since < PATIENCE or not await _switched_on(client, ready)):
-        return []
-    bucket = str(int(now.timestamp()) // 300)
-    await start_automatic(client, ready.project, ready.stage, ready.freight.name, bucket)
-    return [f"started {ready.stage} ← {ready.freight.alias}"]
+async def start_overdue(here: World, client: PrefectClient, ready: Sequence[Ready], now: datetime) -> list[str]:
+    """Start promotions that their automations had time for and did not start, unless those are switched off.
+
+    What goes wrong with one hinders no other. Returns a sentence for each that was started.
+    """
+    if here.settings.automations:
+        overdue = [each for each in ready if now - each.since >= PATIENCE]
+        off = await switched_off(client, [automation_name(each.project, each.stage) for each in overdue])
+        ready = [each for each in overdue if automation_name(each.project, each.stage) not in off]
+    gate, bucket = asyncio.Semaphore(AT_ONCE), str(int(now.timestamp()) // 300)
+
+    async def start(each: Ready) -> list[str]:
+        async with gate:
+            try:
+                await start_automatic(client, each.project, each.stage, each.freight.name, bucket)
+            except (DrayageError, httpx.HTTPError) as error:
+                get_run_logger().error("cannot start %s ← %s: %s", each.stage, each.freight.alias, error)
+                return []
+        return [f"started {each.stage} ← {each.freight.alias}"]
+
+    return [sentence for done in await asyncio.gather(*map(start, ready)) for sentence in done]
 
 
-async def _switched_on(client: PrefectClient, ready: Ready) -> bool:
-    """Whether the Stage's automation is on; off means off for the sweep too."""
-    found = await client.read_automations_by_name(automation_name(ready.project, ready.stage))
-    return all(automation.enabled for automation in found)
+async def switched_off(client: PrefectClient, names: Sequence[str]) -> set[str]:
+    """Which automations a person switched off; off means off for the sweep too."""
+    off: set[str] = set()
+    for start in range(0, len(names), PAGE):
+        wanted = AutomationFilter(name=AutomationFilterName(any_=list(names[start : start + PAGE])))
+        # A name may have doubles until the Stage is applied again.
+        for offset in range(0, MOST_DOUBLES * PAGE, PAGE):
+            found = await client.read_automations(automations=wanted, limit=PAGE, offset=offset)
+            off |= {each.name for each in found if not each.enabled}
+            if len(found) < PAGE:
+                break
+    return off

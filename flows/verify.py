@@ -27,7 +27,6 @@ from flows.measure_stage import measure_stage
 from flows.publish import publish_stage, tell_verification
 from flows.soak import leave_to_soak
 from flows.stage.model import Verification
-from flows.stage.outlook import read_outlook
 from flows.stage.pipeline import read_pipeline
 from flows.start import bury, resume_elsewhere, start_verification
 from flows.stop import stop_reason, stoppable
@@ -88,22 +87,14 @@ async def verify_stage(here: World, record: PromotionRecord, run: CurrentRun) ->
 
 async def start_missing_verifications(here: World, client: PrefectClient, now: datetime) -> list[str]:
     """Verify what a promotion brought whose run was killed before it came to that."""
-    done = []
-    for project in await here.ledger.definitions.list("Project"):
-        outlook = await read_outlook(here.ledger, project.name)
-        for stage, visits in outlook.currents.items():
-            visit = next((each for each in visits.values() if each.verified_at is None), None)
-            if visit and await _missing(here, visit, now) and await _start(here, client, visit, now):
-                done.append(f"started the verification of {stage} that {visit.promotion} did not come to")
-    return done
-
-
-async def _missing(here: World, visit: Visit, now: datetime) -> bool:
-    """Whether nobody verified this stay, and whoever should have has had time to."""
-    if now - visit.entered_at < timedelta(seconds=here.settings.lease_seconds):
-        return False
-    latest = await here.ledger.verifications.latest(visit.project, visit.stage)
-    return latest is None or (latest.phase.terminal and latest.started_at < visit.entered_at)
+    # Whoever should have verified has had time to.
+    long_ago = now - timedelta(seconds=here.settings.lease_seconds)
+    missing = {(each.project, each.stage): each for each in await here.ledger.verifications.missing(long_ago)}
+    return [
+        f"started the verification of {visit.stage} that {visit.promotion} did not come to"
+        for visit in missing.values()
+        if await _start(here, client, visit, now)
+    ]
 
 
 async def _start(here: World, client: PrefectClient, visit: Visit, now: datetime) -> bool:

@@ -12,9 +12,9 @@ from blocks.errors import Conflict, Invalid, NotFound
 from blocks.ledger import rows
 from blocks.ledger.audit import write_event
 from blocks.ledger.part import Part
-from blocks.ledger.records import AuditEvent, Json, VerificationPhase, VerificationRecord
-from blocks.ledger.tables import verifications
-from blocks.ledger.visits import mark_verified
+from blocks.ledger.records import AuditEvent, Json, VerificationPhase, VerificationRecord, Visit
+from blocks.ledger.tables import verifications, visits
+from blocks.ledger.visits import all_visits, mark_verified
 
 OPEN = (VerificationPhase.PENDING, VerificationPhase.RUNNING)
 
@@ -58,6 +58,18 @@ class Verifications(Part):
             return await rows.every(
                 connection, VerificationRecord, query.order_by(verifications.c.started_at).limit(limit)
             )
+
+    async def missing(self, before: datetime, limit: int = 500) -> list[Visit]:
+        """Return what Stages run since before then, not verified, and no verification looked at or looks at now."""
+        query = all_visits().where(visits.c.left_at.is_(None), visits.c.verified_at.is_(None))
+        looked = sa.exists().where(
+            verifications.c.project == visits.c.project,
+            verifications.c.stage == visits.c.stage,
+            sa.or_(verifications.c.phase.in_(OPEN), verifications.c.started_at >= visits.c.entered_at),
+        )
+        query = query.where(visits.c.entered_at <= before, ~looked).order_by(visits.c.id).limit(limit)
+        async with self._database.read() as connection:
+            return await rows.every(connection, Visit, query)
 
     async def claim(self, project: str, id: str, owner: str, lease_until: datetime, now: datetime) -> bool:
         """Begin to work on a verification, or take it over; False when it is over or another's lease is live."""
@@ -119,8 +131,12 @@ class Verifications(Part):
         message: str,
         metrics: Sequence[Json],
         now: datetime,
+        *,
+        revoke: bool = False,
     ) -> VerificationRecord:
         """End a verification; on success what is still there of its collection counts as verified.
+
+        With `revoke` a failure takes back that it was verified before.
 
         Finishing again with the same phase returns what there is. Raises Conflict when it is another
         owner's by now, or ended otherwise.
@@ -136,6 +152,8 @@ class Verifications(Part):
             await _end(connection, ended, record.actor, now)
             if phase is VerificationPhase.SUCCESSFUL:
                 await mark_verified(connection, project, record.stage, record.collection, now)
+            if phase is VerificationPhase.FAILED and revoke:
+                await _revoke(connection, ended, now)
             return ended
 
     async def abort(self, project: str, id: str, actor: str, reason: str, now: datetime) -> VerificationRecord:
@@ -194,3 +212,11 @@ async def _end(connection: AsyncConnection, ended: VerificationRecord, actor: st
     for freight in ended.collection.values():
         subject, detail = f"Freight/{freight}", data | {"freight": freight}
         await write_event(connection, AuditEvent(ended.project, type, subject, actor, ended.message, now, detail))
+
+
+async def _revoke(connection: AsyncConnection, ended: VerificationRecord, now: datetime) -> None:
+    for freight in await unmark_verified(connection, ended.project, ended.stage, ended.collection):
+        said = f"no longer verified in {ended.stage}: {ended.message}"
+        data = {"stage": ended.stage, "verification": ended.id, "freight": freight}
+        event = AuditEvent(ended.project, "FreightVerificationRevoked", f"Freight/{freight}", ended.actor, said, now, data)
+        await write_event(connection, event)

@@ -56,6 +56,8 @@ class Outlook:
     def auto_promotion(self, stage: StageDefinition, now: datetime) -> AutoPromotion:
         """Decide what enters a Stage by itself: while it is stopped, nothing."""
         decided = auto_promote(self.situation(stage), self.pipeline.policies, self.known, now)
+        if not any(isinstance(each, Promote) for each in decided.verdicts):
+            return decided
         if stopped := "; ".join(each.sentence for each in self.stops(stage, now)):
             verdicts: list[Promote | Skip] = [
                 Skip(each.origin, stopped) if isinstance(each, Promote) else each for each in decided.verdicts
