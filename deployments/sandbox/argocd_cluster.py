@@ -26,13 +26,14 @@ class Cluster:
         """Continue from a snapshot."""
         self.bell = bell
         self.bad_images: set[str] = set((state or {}).get("badImages", []))
+        self.window_closed = bool((state or {}).get("windowClosed"))
         saved: Mapping[str, list[Any]] = (state or {}).get("live", {})
         self._live = {uid: tuple(Live(*pair) for pair in pairs) for uid, pairs in saved.items()}
 
     def snapshot(self) -> Any:
         """Give the state to be saved."""
         live = {uid: [[one.manifest, one.since] for one in group] for uid, group in self._live.items()}
-        return {"badImages": sorted(self.bad_images), "live": live}
+        return {"badImages": sorted(self.bad_images), "windowClosed": self.window_closed, "live": live}
 
     def live(self, uid: str) -> tuple[Live, ...]:
         """List an Application's objects."""
@@ -45,10 +46,29 @@ class Cluster:
         else:
             self._live.pop(uid, None)
 
+    def close_window(self, closed: bool) -> None:
+        """Let a sync window forbid all syncs, or allow them again."""
+        self.window_closed = closed
+        self.bell.ring()
+
+    def scale(self, uid: str, name: str, replicas: int, now: float) -> bool:
+        """Let a workload have another number of replicas, as an autoscaler does; False when there is none of a name."""
+        found = [one for one in self.live(uid) if one.manifest["metadata"].get("name") == name]
+        scaled = [
+            _scaled(one, replicas, now) if one in found and "spec" in one.manifest else one for one in self.live(uid)
+        ]
+        self.put(uid, scaled)
+        self.bell.ring()
+        return bool(found)
+
     def mark(self, image: str, bad: bool) -> None:
         """Say that an image cannot run, or can again. The registry's host may be left out."""
         (self.bad_images.add if bad else self.bad_images.discard)(image)
         self.bell.ring()
+
+
+def _scaled(one: Live, replicas: int, now: float) -> Live:
+    return Live(one.manifest | {"spec": one.manifest["spec"] | {"replicas": replicas}}, now)
 
 
 def identity(manifest: Manifest, namespace: str) -> tuple[str, str, str, str]:

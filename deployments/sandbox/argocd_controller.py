@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 from deployments.sandbox.argocd_cluster import Cluster
 from deployments.sandbox.argocd_health import HealthRule
-from deployments.sandbox.argocd_operation import asked_for
+from deployments.sandbox.argocd_operation import asked_for, state_of
 from deployments.sandbox.argocd_reconcile import Seen, in_progress, reconciled
+from deployments.sandbox.argocd_retries import retry_at
 from deployments.sandbox.argocd_sources import Sources, sources_of
 from deployments.sandbox.bell import Bell
 from deployments.sandbox.kubernetes_errors import StatusError
@@ -65,6 +66,7 @@ class Controller:
             target=await self.sources.target(sources_of(application["spec"])),
             operation=await self.sources.target(*asked_for(application)) if self._is_due(application) else None,
             live=self.cluster.live(uid),
+            window_closed=self.cluster.window_closed,
         )
         rule = HealthRule(self.timing.progressing, frozenset(self.cluster.bad_images))
         new, live = reconciled(application, seen, rule, datetime.now(UTC))
@@ -79,6 +81,8 @@ class Controller:
         if not in_progress(application):
             self._ends.pop(uid, None)
             return False
+        if retry := retry_at(state_of(application)):
+            self._ends[uid] = retry
         return now >= self._ends.setdefault(uid, now + self.timing.syncing)
 
     def _leave(self, application: Object) -> None:

@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from deployments.sandbox.argocd_cluster import Live, applied
+from deployments.sandbox.argocd_cluster import Live
+from deployments.sandbox.argocd_health import HealthRule
+from deployments.sandbox.argocd_retries import retried
 from deployments.sandbox.argocd_sources import Source, Target, sources_of
 from deployments.sandbox.argocd_status import Json, several
+from deployments.sandbox.argocd_waves import waved
 from deployments.sandbox.kubernetes_objects import timestamp
 
 HISTORY = 10
@@ -36,18 +39,26 @@ def asked_for(application: Mapping[str, Any]) -> tuple[tuple[Source, ...], Seque
 
 
 def carried_out(
-    application: Mapping[str, Any], target: Target, live: Sequence[Live], now: datetime
+    application: Mapping[str, Any], target: Target, live: Sequence[Live], rule: HealthRule, now: datetime
 ) -> tuple[Json, tuple[Live, ...]]:
-    """End the running operation: its final state, and what is live after it."""
+    """Carry the running operation on: its state, and what is live after it. It has ended, or waits for a wave.
+
+    A failed one stays Running for another attempt as long as its retries last.
+    """
     state, namespace = state_of(application), str(application["spec"]["destination"].get("namespace") or "default")
     sync = state["operation"].get("sync")
-    state["finishedAt"] = timestamp(now)
     result = several(application, target.revisions, "revision") | several(application, target.sources, "source")
     phase, message = _verdict(state, sync, target)
-    state |= {"phase": phase, "message": message} | ({"syncResult": result} if target.revisions else {})
-    if phase != "Succeeded" or sync.get("dryRun"):
-        return state, tuple(live)
-    return state, applied(live, target.manifests, namespace, bool(sync.get("prune")), now.timestamp())
+    state.pop("finishedAt", None)
+    after = tuple(live)
+    if phase == "Succeeded" and not sync.get("dryRun"):
+        after, phase, message = waved(live, target.manifests, namespace, bool(sync.get("prune")), rule, now.timestamp())
+    state |= {"syncResult": result} if target.revisions else {}
+    if phase == "Running":
+        return state | {"message": message}, after
+    terminated = state["phase"] == "Terminating"
+    state |= {"phase": phase, "message": message, "finishedAt": timestamp(now)}
+    return (state if terminated or phase == "Succeeded" else retried(state, now)), after
 
 
 def _verdict(state: Json, sync: Any, target: Target) -> tuple[str, str]:

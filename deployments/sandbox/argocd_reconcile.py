@@ -14,15 +14,17 @@ from deployments.sandbox.kubernetes_objects import timestamp
 
 REFRESH = "argocd.argoproj.io/refresh"
 IN_PROGRESS = ("Running", "Terminating")
+BLOCKED = "Sync operation blocked by sync window"
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What was gathered: the spec's target, the running operation's when it is due to end, and the live objects."""
+    """What was gathered: the spec's target, the running operation's when it is due, the live objects, a sync window."""
 
     target: Target
     operation: Target | None
     live: tuple[Live, ...]
+    window_closed: bool = False
 
 
 def reconciled(
@@ -34,12 +36,18 @@ def reconciled(
     new["status"] = dict(application.get("status") or {})
     state = state_of(application)
     if state.get("phase") in IN_PROGRESS:
-        if seen.operation:
-            live = _end(new, seen.operation, live, now)
+        if seen.window_closed and state["phase"] == "Running":
+            new["status"]["operationState"] = state | {"message": BLOCKED}
+        elif seen.operation:
+            live = _carry_on(new, seen.operation, live, rule, now)
     elif application.get("operation"):
         new["status"]["operationState"] = begun(application, now)
     new["status"] = compared(new, seen.target, live, rule, now)
-    if not new.get("operation") and (operation := automatic(new, new["status"], seen.target)):
+    if (
+        not seen.window_closed
+        and not new.get("operation")
+        and (operation := automatic(new, new["status"], seen.target))
+    ):
         new["operation"] = operation
     asked = _without_refresh(new)
     if asked or new != application:
@@ -52,10 +60,12 @@ def in_progress(application: Mapping[str, Any]) -> bool:
     return state_of(application).get("phase") in IN_PROGRESS
 
 
-def _end(new: Json, target: Target, live: tuple[Live, ...], now: datetime) -> tuple[Live, ...]:
-    """End the running operation within `new` and return what is live after it."""
-    state, after = carried_out(new, target, live, now)
+def _carry_on(new: Json, target: Target, live: tuple[Live, ...], rule: HealthRule, now: datetime) -> tuple[Live, ...]:
+    """Carry the running operation on within `new` and return what is live after it."""
+    state, after = carried_out(new, target, live, rule, now)
     new["status"]["operationState"] = state
+    if state["phase"] in IN_PROGRESS:
+        return after
     new.pop("operation", None)
     if state["phase"] == "Succeeded":
         new["status"]["history"] = remembered(new, state)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from deployments.sandbox.argocd_cluster import Live, identity, images
+from deployments.sandbox.argocd_differences import compared_alike
 from deployments.sandbox.argocd_health import HealthRule, worst
 from deployments.sandbox.argocd_sources import Target
 from deployments.sandbox.argocd_yaml import Manifest
@@ -20,7 +21,8 @@ def compared(
     status = dict(application.get("status") or {})
     for derived in ("conditions", "sourceType", "sourceTypes"):
         status.pop(derived, None)
-    found = resources(target, live, _namespace(application), rule, now.timestamp())
+    ignored = application["spec"].get("ignoreDifferences") or []
+    found = resources(target, live, _namespace(application), rule, now.timestamp(), ignored)
     status["resources"] = found
     status["summary"] = {"images": images(live)} if images(live) else {}
     status["health"] = {"status": _health(target, live, found)}
@@ -37,7 +39,9 @@ def several(application: Mapping[str, Any], values: Sequence[Any], field: str) -
     return {field: values[0]} if values else {}
 
 
-def resources(target: Target, live: Sequence[Live], namespace: str, rule: HealthRule, now: float) -> list[Json]:
+def resources(
+    target: Target, live: Sequence[Live], namespace: str, rule: HealthRule, now: float, ignored: Sequence[Json] = ()
+) -> list[Json]:
     """List every wanted and every live object with its sync status and health."""
     there = {identity(one.manifest, namespace): one for one in live}
     wanted = {identity(manifest, namespace): manifest for manifest in target.manifests}
@@ -45,7 +49,7 @@ def resources(target: Target, live: Sequence[Live], namespace: str, rule: Health
     for key in sorted(there.keys() | wanted.keys()):
         one, manifest = there.get(key), wanted.get(key)
         shown = manifest or (one.manifest if one else {})
-        entry = _named(shown, key) | {"status": _sync_of(manifest, one, bool(target.error))}
+        entry = _named(shown, key) | {"status": _sync_of(manifest, one, bool(target.error), ignored)}
         health = rule.of(shown, one, now)
         entry |= {"health": {"status": health}} if health else {}
         entry |= {"requiresPruning": True} if manifest is None and not target.error else {}
@@ -53,10 +57,11 @@ def resources(target: Target, live: Sequence[Live], namespace: str, rule: Health
     return found
 
 
-def _sync_of(manifest: Manifest | None, live: Live | None, unknown: bool) -> str:
+def _sync_of(manifest: Manifest | None, live: Live | None, unknown: bool, ignored: Sequence[Json]) -> str:
     if unknown:
         return "Unknown"
-    return "Synced" if live and live.manifest == manifest else "OutOfSync"
+    same = live and manifest and compared_alike(live.manifest, manifest, ignored)
+    return "Synced" if same else "OutOfSync"
 
 
 def _named(manifest: Manifest, key: tuple[str, str, str, str]) -> Json:

@@ -32,6 +32,8 @@ class Control:
             Route("/sandbox/images", self.create_image, methods=["POST"]),
             Route("/sandbox/images/bad", self.mark_bad, methods=["POST"]),
             Route("/sandbox/images/bad", self.mark_good, methods=["DELETE"]),
+            Route("/sandbox/argocd/window", self.close_window, methods=["POST"]),
+            Route("/sandbox/argocd/scale", self.scale, methods=["POST"]),
             Route("/sandbox/charts", self.create_chart, methods=["POST"]),
             Route("/sandbox/metrics", self.set_metric, methods=["POST"]),
             Route("/sandbox/releases", self.create_release, methods=["POST"]),
@@ -83,6 +85,23 @@ class Control:
     async def _mark(self, request: Request, *, bad: bool) -> Response:
         self.world.cluster.mark(_string(await read_object(request), "image"), bad)
         return JSONResponse({"badImages": sorted(self.world.cluster.bad_images)})
+
+    async def close_window(self, request: Request) -> Response:
+        """Let a sync window forbid all syncs with `{closed: true}`, or allow them again."""
+        self.world.cluster.close_window((await read_object(request)).get("closed") is True)
+        return JSONResponse({"windowClosed": self.world.cluster.window_closed})
+
+    async def scale(self, request: Request) -> Response:
+        """Scale a workload as an autoscaler does: `{application, name, replicas}`, with `namespace` if not `argocd`."""
+        body = await read_object(request)
+        namespace, replicas = str(body.get("namespace") or "argocd"), body.get("replicas")
+        if not isinstance(replicas, int):
+            raise HTTPException(400, "replicas is required, a number")
+        found = self.world.applications.items(namespace)
+        uid = next((one["metadata"]["uid"] for one in found if one["metadata"]["name"] == body.get("application")), "")
+        if not self.world.cluster.scale(uid, _string(body, "name"), replicas, datetime.now(UTC).timestamp()):
+            raise HTTPException(404, "there is no such workload")
+        return Response(status_code=204)
 
     async def set_metric(self, request: Request) -> Response:
         """Set `{name, labels, value}`; a null value forgets the series."""

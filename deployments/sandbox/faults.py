@@ -30,6 +30,7 @@ class Fault(BaseModel):
 
     match: str = Field(default="/", description="Start of the path, or with a leading '^' a regular expression.")
     method: str = Field(default="", description="HTTP method; empty means every one.")
+    query: str = Field(default="", description="What the query must hold, such as watch=true; empty means any.")
     kind: Literal["delay", "status", "garbage", "drop", "rate_limit", "truncate"] = Field(description="What happens.")
     status: int = Field(default=503, ge=400, le=599, description="For kind status: the HTTP status.")
     retry_after: float | None = Field(default=None, ge=0, description="Seconds in Retry-After; none sends none.")
@@ -43,9 +44,9 @@ class Fault(BaseModel):
             re.compile(match)
         return match
 
-    def fits(self, method: str, path: str) -> bool:
+    def fits(self, method: str, path: str, query: str = "") -> bool:
         """Say whether a request is meant."""
-        if self.method and self.method.upper() != method:
+        if (self.method and self.method.upper() != method) or self.query not in query:
             return False
         return re.search(self.match, path) is not None if self.match.startswith("^") else path.startswith(self.match)
 
@@ -66,11 +67,11 @@ class Faults:
         """End all faults."""
         self._faults.clear()
 
-    def take(self, method: str, path: str) -> Fault | None:
+    def take(self, method: str, path: str, query: str = "") -> Fault | None:
         """Count a request and find the fault that disturbs it, using up one of its times."""
         self.requests[path if path in self.requests or len(self.requests) < COUNTED else "other"] += 1
         for place, (fault, left) in enumerate(self._faults):
-            if fault.fits(method, path):
+            if fault.fits(method, path, query):
                 if left is not None:
                     self._faults[place : place + 1] = [(fault, left - 1)] if left > 1 else []
                 return fault
@@ -119,7 +120,8 @@ class FaultMiddleware:
         """Pass a request on, or do as its fault says."""
         path = scope["path"]
         ours = scope["type"] == "http" and path != CONTROL and not path.startswith(f"{CONTROL}/")
-        fault = self.faults.take(scope["method"], path) if ours else None
+        query = scope.get("query_string", b"").decode("latin-1")
+        fault = self.faults.take(scope["method"], path, query) if ours else None
         if fault is None:
             return await self.app(scope, receive, send)
         if fault.kind == "delay":

@@ -62,7 +62,9 @@ class KubernetesApi:
             since = query.get("resourceVersion", "")
             timeout = _number(query.get("timeoutSeconds") or str(TIMEOUT_LIMIT), "timeoutSeconds")
             _number(since or "0", "resourceVersion")
-            return StreamingResponse(watch(self.store, since, accepts, timeout), media_type="application/json")
+            bookmarks = query.get("allowWatchBookmarks", "").lower() in ("true", "1")
+            events = watch(self.store, since, accepts, timeout, bookmarks=bookmarks)
+            return StreamingResponse(events, media_type="application/json")
         items = [item for item in self.store.items(namespace) if accepts(item)]
         limit, token = query.get("limit", ""), query.get("continue", "")
         return JSONResponse(page(items, self.store.version, self.store.oldest, limit, token))

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from deployments.sandbox.kubernetes_errors import StatusError
+from deployments.sandbox.kubernetes_objects import API_VERSION, KIND
 from deployments.sandbox.kubernetes_selectors import Accepts
 from deployments.sandbox.kubernetes_store import Change, ObjectStore
 
@@ -13,10 +14,17 @@ TIMEOUT_LIMIT = 300.0
 """Seconds after which a watch ends in any case; clients open the next one."""
 
 
-async def watch(store: ObjectStore, since: str, accepts: Accepts, timeout: float) -> AsyncIterator[bytes]:
+BOOKMARK = 5.0
+"""Seconds without an event after which a bookmark tells how far the history has come."""
+
+
+async def watch(
+    store: ObjectStore, since: str, accepts: Accepts, timeout: float, *, bookmarks: bool = False
+) -> AsyncIterator[bytes]:
     """Yield one line per event; without a version, or with `0`, the present objects come first as ADDED.
 
-    A version that is too old gives one ERROR event with code 410, as on the real server.
+    A version that is too old gives one ERROR event with code 410, as on the real server. With `bookmarks` a quiet
+    watch says now and then up to which version nothing happened.
     """
     until = asyncio.get_running_loop().time() + min(timeout, TIMEOUT_LIMIT)
     heard, version = store.bell.rings, store.version
@@ -35,7 +43,10 @@ async def watch(store: ObjectStore, since: str, accepts: Accepts, timeout: float
             version = change.version
             if kind := seen_as(change, accepts):
                 yield _line(kind, change.item)
-        heard = await store.bell.wait(heard, left)
+        rings = await store.bell.wait(heard, min(left, BOOKMARK) if bookmarks else left)
+        if bookmarks and rings == heard:
+            yield _line("BOOKMARK", _bookmark(version))
+        heard = rings
 
 
 def seen_as(change: Change, accepts: Accepts) -> str:
@@ -45,6 +56,10 @@ def seen_as(change: Change, accepts: Accepts) -> str:
     if was and is_now:
         return "MODIFIED"
     return "ADDED" if is_now else "DELETED" if was else ""
+
+
+def _bookmark(version: int) -> dict[str, Any]:
+    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"resourceVersion": str(version)}}
 
 
 def _line(kind: str, item: Any) -> bytes:

@@ -17,7 +17,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
 
-from deployments.sandbox import kubernetes_errors, registry_errors
+from deployments.sandbox import argocd_api, kubernetes_errors, registry_errors
+from deployments.sandbox.argocd_api import ArgoCDServer
 from deployments.sandbox.argocd_controller import Timing
 from deployments.sandbox.chart_repositories import ChartServer
 from deployments.sandbox.control import Control
@@ -140,6 +141,7 @@ class Sandbox:
             *(route for dialect in world.dialects.values() for route in dialect.routes()),
             *world.github.routes(),
             *world.code_host.routes(),
+            *ArgoCDServer(world.applications, world.cluster, self.token).routes(),
             *KubernetesApi(world.applications, self.token).routes(),
             *PrometheusApi(world.metrics).routes(),
             Mount("/charts", ChartServer(world.charts, self.users)),
@@ -149,6 +151,7 @@ class Sandbox:
         handlers = {
             registry_errors.RegistryError: registry_errors.answer,
             kubernetes_errors.StatusError: kubernetes_errors.answer,
+            argocd_api.ApiError: argocd_api.answer,
             HTTPException: _answer,
         }
         guard = [Middleware(FaultMiddleware, faults=self.faults)]

@@ -175,9 +175,16 @@ async def test_operations_that_do_not_succeed(sandbox, repo, operation, files, p
 
 
 async def test_failed_automated_sync_is_not_repeated(sandbox, repo):
-    """A revision that cannot be applied is tried once."""
+    """A revision that cannot be applied is not synced again when its retries are used up."""
     await sandbox.commit("deploy", {"env/test/x.yaml": "apiVersion: v1\nkind: ConfigMap\n"}, "break it")
-    create(sandbox, repo=repo, automated=True)
+    broken = application(repo=repo, automated=True)
+    broken["spec"]["syncPolicy"]["retry"] = {"limit": 1, "backoff": {"duration": "1s"}}
+    sandbox.world.applications.create("argocd", broken, datetime.now(UTC))
+    retrying = await eventually(
+        lambda: status(sandbox), lambda seen: seen.get("operationState", {}).get("retryCount") == 1
+    )
+    assert retrying["operationState"]["phase"] == "Running"
+    assert "Retrying attempt #1 at" in retrying["operationState"]["message"]
     await eventually(lambda: status(sandbox), lambda seen: seen.get("operationState", {}).get("phase") == "Failed")
     version = sandbox.world.applications.version
     sandbox.world.bell.ring()

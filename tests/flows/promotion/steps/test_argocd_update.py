@@ -8,6 +8,8 @@ import pytest
 from blocks.argocd import ArgoCD
 from blocks.errors import Invalid, Retryable
 from flows.promotion.argocd.health import judge_health
+from flows.promotion.argocd.selection import AppReference
+from flows.promotion.argocd.watching import Watching
 from flows.promotion.result import HEALTH_CHECKS, Succeeded
 from flows.promotion.steps import STEPS
 from tests.flows.promotion.steps.argocd_sandbox import argocd, attempts, create, ctx, sandbox  # noqa: F401
@@ -37,13 +39,26 @@ async def test_sync(sandbox, argocd, ctx):
             await asyncio.sleep(0.05)
 
 
-async def test_waits_grow(sandbox, ctx):
-    """The first look again comes soon, later ones less often."""
+async def test_a_change_wakes(sandbox, argocd, ctx):
+    """Whoever waits is woken by what happens to the Application, long before the next look."""
     create(sandbox)
     config = STEP.Config.model_validate({"apps": [{"name": "web"}]})
+    assert await argocd.feed("argocd").listed(10)
     first = await STEP.run(config, ctx)
-    assert (first.again_in, first.outputs["looks"]) == (1.0, 1)
+    assert (first.again_in, first.outputs["looks"]) == (30.0, 1)
     assert "Argo CD Application 'web' in namespace 'argocd'" in first.message
+    async with asyncio.timeout(20):
+        await first.rest(first.again_in)
+
+
+@pytest.mark.parametrize(("looks", "again_in"), [(0, 1.0), (1, 2.0), (9, 5.0)])
+async def test_waits_without_a_watch(ctx, looks, again_in):
+    """Where nothing tells of changes the first look again comes soon, later ones less often."""
+    nowhere = ArgoCD.from_token("http://127.0.0.1:1", "")
+    watching = Watching(nowhere, [AppReference(name="web")])
+    waits = watching.waiting(replace(ctx, previous={"looks": looks}), ["web is being synced"], {})
+    assert (waits.again_in, waits.outputs) == (again_in, {"looks": looks + 1})
+    await nowhere.close()
 
 
 async def test_sources_are_edited(sandbox, argocd, ctx):
