@@ -15,7 +15,6 @@ from blocks.http_client import Limits
 from blocks.records import Sample
 from blocks.web import Web
 
-
 Opening = Callable[[str, str, Mapping[str, str], bytes], Awaitable[dict[str, str]]]
 
 

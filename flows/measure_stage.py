@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from typing import Any
 
 from blocks.credential_exchange.ambient import clouds
@@ -18,6 +19,7 @@ from flows.stage.pipeline import read_pipeline
 from flows.verification.combine import Planned
 from flows.verification.measure import Soaking, Surroundings, run_verification
 from flows.verification.prepare import prepare
+from flows.verification.result import MetricResult
 from flows.verification.sampling import Sampling
 from flows.world import World
 
@@ -66,6 +68,20 @@ async def measure_stage(
     phase, message, metrics = outcome
     await showing.show(metrics, end=True)
     return VerificationPhase(phase), message, metrics
+
+
+async def end_underway(here: World, record: VerificationRecord, wanted: Verification) -> None:
+    """End what the measurements of an aborted verification began and left, such as a Job. An outage is survived."""
+    left = {each["name"]: MetricResult.read(each) for each in record.metrics}
+    left = {name: result for name, result in left.items() if result.running}
+    if not left:
+        return
+    with suppress(DrayageError):
+        plan, secrets = await _plan(here, record, wanted)
+        sampling = _sampling(here, record, secrets)
+        for metric in (planned.metric for planned in plan if planned.metric.name in left):
+            result = left[metric.name]
+            await sampling.end(metric, result.number, result.running.metadata if result.running else {})
 
 
 def _sampling(here: World, record: VerificationRecord, secrets: dict[str, str]) -> Sampling:

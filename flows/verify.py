@@ -23,7 +23,7 @@ from flows.current_run import CurrentRun, current_run, describe, ended, leave_qu
 from flows.freight.identity import collection_id
 from flows.health import wait_until_healthy
 from flows.lease import held
-from flows.measure_stage import measure_stage
+from flows.measure_stage import end_underway, measure_stage
 from flows.publish import publish_stage, tell_verification
 from flows.soak import leave_to_soak
 from flows.stage.model import Verification
@@ -213,9 +213,10 @@ async def _carry_out(here: World, record: VerificationRecord, run: CurrentRun) -
             outcome = await measure_stage(here, record, wanted, run.owner, _leave_after(here, run))
             if not isinstance(outcome, Soaking):
                 phase, message, metrics = outcome
-                ended = await ledger.finish(*key, run.owner, phase, message, metrics, datetime.now(UTC))
+                revoke = (await read_pipeline(here.ledger, record.project)).revokes(record.stage)
+                ended = await ledger.finish(*key, run.owner, phase, message, metrics, datetime.now(UTC), revoke=revoke)
     except asyncio.CancelledError:
-        await asyncio.shield(_interrupted(here, record, run))
+        await asyncio.shield(_interrupted(here, record, run, wanted))
         raise
     except Conflict:
         ended = await ledger.get(*key) or record
@@ -224,6 +225,8 @@ async def _carry_out(here: World, record: VerificationRecord, run: CurrentRun) -
     else:
         if isinstance(outcome, Soaking):
             return await leave_to_soak(here, record, run, outcome.until)
+    if ended.phase is VerificationPhase.ABORTED:
+        await end_underway(here, ended, wanted)
     await tell_verification(ended)
     return ended
 
@@ -252,10 +255,11 @@ async def _hand_on(here: World, project: str, stage: str) -> None:
     await publish_stage(here, project, stage)
 
 
-async def _interrupted(here: World, record: VerificationRecord, run: CurrentRun) -> None:
+async def _interrupted(here: World, record: VerificationRecord, run: CurrentRun, wanted: Verification) -> None:
     ledger, now = here.ledger.verifications, datetime.now(UTC)
     if stop_reason() == "cancel":
         ended = await ledger.abort(record.project, record.id, "unknown actor", "its run was cancelled in Prefect", now)
+        await end_underway(here, ended, wanted)
         await tell_verification(ended)
     else:
         await ledger.renew(record.project, record.id, run.owner, now)

@@ -14,7 +14,7 @@ from blocks.ledger.audit import write_event
 from blocks.ledger.part import Part
 from blocks.ledger.records import AuditEvent, Json, VerificationPhase, VerificationRecord, Visit
 from blocks.ledger.tables import verifications, visits
-from blocks.ledger.visits import all_visits, mark_verified
+from blocks.ledger.visits import all_visits, mark_verified, unmark_verified
 
 OPEN = (VerificationPhase.PENDING, VerificationPhase.RUNNING)
 
@@ -218,5 +218,7 @@ async def _revoke(connection: AsyncConnection, ended: VerificationRecord, now: d
     for freight in await unmark_verified(connection, ended.project, ended.stage, ended.collection):
         said = f"no longer verified in {ended.stage}: {ended.message}"
         data = {"stage": ended.stage, "verification": ended.id, "freight": freight}
-        event = AuditEvent(ended.project, "FreightVerificationRevoked", f"Freight/{freight}", ended.actor, said, now, data)
+        event = AuditEvent(
+            ended.project, "FreightVerificationRevoked", f"Freight/{freight}", ended.actor, said, now, data
+        )
         await write_event(connection, event)

@@ -82,3 +82,18 @@ async def mark_verified(
     for visit in marked:
         await connection.execute(sa.update(visits).where(visits.c.id == visit.id).values(verified_at=now))
     return [visit.freight for visit in marked]
+
+
+async def unmark_verified(
+    connection: AsyncConnection, project: str, stage: str, collection: Mapping[str, str]
+) -> list[str]:
+    """Take back that a collection was ever verified in a Stage, for all its stays there; return the Freight it was of.
+
+    What is in a Stage now must be the same still, or another promotion has replaced what was measured.
+    """
+    there = await open_visits(connection, project, stage)
+    gone = [freight for origin, freight in collection.items() if origin in there and there[origin].freight == freight]
+    mine = sa.and_(in_stage(project, stage), visits.c.freight.in_(gone), visits.c.verified_at.is_not(None))
+    found = (await connection.execute(sa.select(visits.c.freight).distinct().where(mine))).scalars().all()
+    await connection.execute(sa.update(visits).where(mine).values(verified_at=None))
+    return list(found)

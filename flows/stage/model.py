@@ -196,3 +196,6 @@ class StagePolicySpec(Model):
     queue: Literal["Every", "Latest"] | None = Field(
         default=None, description="Whether every waiting promotion runs, or only the latest of a Warehouse."
     )
+    revoke_on_failed_verification: bool = Field(
+        default=False, description="Whether a failed verification takes back that Freight was verified in the Stage."
+    )

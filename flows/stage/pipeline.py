@@ -11,7 +11,7 @@ from flows.stage.cluster_config import ClusterPromotionWindow
 from flows.stage.graph import in_order
 from flows.stage.model import Approval, AutoRollback, PromotionPolicy, StagePolicySpec, StageSelector, StageSpec
 from flows.stage.parsed import Parsed
-from flows.stage.policy import Queue, approvals_for, auto_promotion, auto_rollback, queue_for
+from flows.stage.policy import Queue, approvals_for, auto_promotion, auto_rollback, queue_for, revokes_for
 from flows.stage.project_config import PromotionWindow
 from flows.stage.selector import selects
 from flows.stage.windows import WindowStatus, window_status
@@ -73,6 +73,10 @@ class Pipeline:
     def queue(self, name: str) -> Queue:
         """Whether every waiting promotion of a Stage runs, or only the latest."""
         return queue_for(self.stage_policies, name, self.stage(name).labels)
+
+    def revokes(self, name: str) -> bool:
+        """Whether a failed verification takes back that Freight was verified in a Stage."""
+        return revokes_for(self.stage_policies, name, self.stage(name).labels)
 
     def window_status(self, name: str, now: datetime) -> WindowStatus | None:
         """How the windows about a Stage stand, None without any."""

@@ -55,6 +55,16 @@ def queue_for(policies: Iterable[StagePolicySpec], stage_name: str, labels: Labe
     return next(said, "Every")
 
 
+def revokes_for(policies: Iterable[StagePolicySpec], stage_name: str, labels: Labels) -> bool:
+    """Whether a failed verification takes back that Freight was verified: when any policy about the Stage says so.
+
+    Raises Invalid when a policy cannot be evaluated.
+    """
+    return any(
+        each.revoke_on_failed_verification and selects(each.stage_selector, stage_name, labels) for each in policies
+    )
+
+
 def _about(policy: PromotionPolicy, stage_name: str, labels: Labels) -> bool:
     if policy.stage_selector is None:
         return policy.stage == stage_name
