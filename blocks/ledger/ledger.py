@@ -5,6 +5,7 @@ from typing import Self
 from blocks.ledger.audit import Audit
 from blocks.ledger.budgets import BudgetStates
 from blocks.ledger.cache import Cache
+from blocks.ledger.changes import Changes
 from blocks.ledger.database import Database
 from blocks.ledger.definitions import Definitions
 from blocks.ledger.freezes import Freezes
@@ -44,6 +45,7 @@ class Ledger:
         self.notes = Notes(database)
         self.audit = Audit(database)
         self.gates = GateAnswers(database)
+        self.changes = Changes(database)
         self.budgets = BudgetStates(database)
         self.cache = Cache(database)
         self.index = RegistryIndex(database)

@@ -1,0 +1,1 @@
+"""How well delivery goes: lead time, deployment frequency, change failure rate, time to restore."""
