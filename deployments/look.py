@@ -7,6 +7,7 @@ from typing import Any
 from blocks.ledger.ledger import Ledger
 from deployments import shapes
 from deployments.events import read_events
+from deployments.gate_shape import stop_shapes
 from deployments.request_shape import asked_for
 from flows.freight.describe import one_line
 from flows.stage.outlook import read_outlook
@@ -41,7 +42,8 @@ async def _stages(ledger: Ledger, project: str, name: str, _stage: str, limit: i
     found = [known[each] for each in outlook.pipeline.stages if each in known and name in ("", each)]
     noted = await read_stage_metadata(ledger, project)
     healths = await ledger.healths.of(project)
-    return [
+    now = datetime.now(UTC)
+    shown = [
         shapes.stage(
             outlook,
             each,
@@ -51,6 +53,9 @@ async def _stages(ledger: Ledger, project: str, name: str, _stage: str, limit: i
         )
         for each in found
     ]
+    for shape in shown:
+        shape["status"] |= stop_shapes(outlook, shape["metadata"]["name"], now)
+    return shown
 
 
 async def _freight(ledger: Ledger, project: str, name: str, _stage: str, limit: int) -> list[Json]:
@@ -117,7 +122,7 @@ PLAIN = ("NAME", "CREATED")
 COLUMNS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(LOOK, PLAIN),
     "Warehouse": ("NAME", "READY", "LAST FREIGHT", "STATUS"),
-    "Stage": ("NAME", "FREIGHT", "VERSIONS", "HEALTH", "AUTO", "LAST PROMOTION"),
+    "Stage": ("NAME", "FREIGHT", "VERSIONS", "HEALTH", "AUTO", "LAST PROMOTION", "STOPPED"),
     "Freight": ("NAME", "ALIAS", "ORIGIN", "VERSIONS", "VERIFIED IN", "DISCOVERED"),
     "Promotion": ("NAME", "STAGE", "FREIGHT", "PHASE", "CREATED", "MESSAGE"),
     "PromotionRequest": ("NAME", "STAGE", "FREIGHT", "PHASE", "TARGETS", "CREATED", "MESSAGE"),
@@ -143,7 +148,8 @@ def row(kind: str, shape: Json) -> tuple[str, ...]:
             versions = "; ".join(one_line(each) for each in items)
             auto = "on" if status.get("autoPromotionEnabled") else "off"
             health = (status.get("health") or {}).get("status", "")
-            return name, ", ".join(each["alias"] for each in items), versions, health, auto, last.get("phase", "")
+            aliases, stopped = ", ".join(each["alias"] for each in items), "; ".join(status.get("stopped") or [])
+            return name, aliases, versions, health, auto, last.get("phase", ""), stopped
         case "Freight":
             verified = ", ".join(status.get("verifiedIn") or {})
             return name[:7], shape["alias"], shape["origin"]["name"], one_line(shape), verified, shape["discoveredAt"]

@@ -17,6 +17,7 @@ from blocks.ledger.records import (
     WarehouseStatus,
 )
 from blocks.records import BudgetState
+from deployments.gate_shape import hold_shapes
 from flows.freight.status import freight_status, kubernetes_time
 from flows.stage.outlook import Outlook
 from flows.warehouse.budgets import asked_by
@@ -113,12 +114,7 @@ def stage(
                 "autoPromotionEnabled": outlook.pipeline.auto(name),
                 "currentPromotion": _reference(running) if running else None,
                 "lastPromotion": _reference(last) if last else None,
-                "autoPromotionHolds": {
-                    f"Warehouse/{hold.origin}": {"freightName": hold.freight, "actor": hold.actor}
-                    for hold in outlook.holds
-                    if hold.stage == name
-                }
-                or None,
+                **hold_shapes(outlook, name),
                 "metadata": metadata,
             }
         ),
@@ -174,7 +170,7 @@ def promotion(record: PromotionRecord, steps: list[StepRun] | None = None) -> Js
         "status": _filled(
             {
                 "phase": record.phase.value,
-                "message": record.message,
+                "message": record.message or record.waiting_for.get("message"),
                 "freight": {"name": record.freight},
                 "freightCollection": _promoted(record),
                 "startedAt": _time(record.started_at),
@@ -190,7 +186,8 @@ def promotion(record: PromotionRecord, steps: list[StepRun] | None = None) -> Js
 
 def _annotations(record: PromotionRecord) -> Json:
     rollback = {"kargo.akuity.io/rollback": "true"} if record.rollback else {}
-    return {"kargo.akuity.io/create-actor": record.actor} | rollback
+    glass = {"drayage.dev/break-glass": record.reason} if record.break_glass else {}
+    return {"kargo.akuity.io/create-actor": record.actor} | rollback | glass
 
 
 def _owned(record: PromotionRecord) -> Json:
