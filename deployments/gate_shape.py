@@ -8,15 +8,15 @@ from blocks.ledger.records import Hold
 from flows.freight.status import kubernetes_time
 from flows.stage.candidate import effective_holds
 from flows.stage.outlook import Outlook
+from flows.stage.windows import WindowStatus
 
 Json = dict[str, Any]
 
 
 def hold_shapes(outlook: Outlook, stage: str) -> Json:
     """The holds of a Stage: those recorded, and those that count now because of Promotions that have not ended."""
-    effective = (
-        effective_holds(outlook.situation(outlook.pipeline.stage(stage))) if outlook.pipeline.auto(stage) else {}
-    )
+    situation = outlook.situation(outlook.pipeline.stage(stage))
+    effective = effective_holds(situation) if outlook.pipeline.auto(stage) else {}
     found = {
         "autoPromotionHolds": _holds(each for each in outlook.holds if each.stage == stage),
         "effectiveAutoPromotionHolds": _holds(effective.values()),
@@ -24,25 +24,28 @@ def hold_shapes(outlook: Outlook, stage: str) -> Json:
     return {key: value for key, value in found.items() if value}
 
 
-def stop_shapes(outlook: Outlook, stage: str, now: datetime) -> Json:
-    """What stops all promotions into a Stage now: `promotionWindowStatus`, and all sentences under `stopped`.
+def with_stops(shape: Json, outlook: Outlook, now: datetime) -> Json:
+    """A Stage's shape with what stops all promotions into it now: `promotionWindowStatus`, and all its reasons.
 
-    The latter is not Kargo's.
+    The latter, `status.drayage.stopped`, is not Kargo's.
     """
-    status = outlook.pipeline.window_status(stage, now)
-    stopped = [each.sentence for each in outlook.stops(outlook.pipeline.stage(stage), now)]
-    windows = status and {
+    stage, status = outlook.pipeline.stage(shape["metadata"]["name"]), dict(shape["status"])
+    if windows := outlook.pipeline.window_status(stage.name, now):
+        status["promotionWindowStatus"] = _windows(windows)
+    if stopped := [each.sentence for each in outlook.stops(stage, now)]:
+        status["drayage"] = {**status.get("drayage", {}), "stopped": stopped}
+    return {**shape, "status": status}
+
+
+def _windows(status: WindowStatus) -> Json:
+    found = {
         "closed": status.closed,
         "reason": status.reason,
         "nextOpen": status.next_open and kubernetes_time(status.next_open),
         "nextClose": status.next_close and kubernetes_time(status.next_close),
         "nextCloseReason": status.next_close_reason,
     }
-    found = {
-        "promotionWindowStatus": {key: value for key, value in (windows or {}).items() if value not in (None, "")},
-        "stopped": stopped,
-    }
-    return {key: value for key, value in found.items() if value}
+    return {key: value for key, value in found.items() if value not in (None, "")}
 
 
 def _holds(holds: Iterable[Hold]) -> Json:

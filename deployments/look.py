@@ -7,7 +7,7 @@ from typing import Any
 from blocks.ledger.ledger import Ledger
 from deployments import shapes
 from deployments.events import read_events
-from deployments.gate_shape import stop_shapes
+from deployments.gate_shape import with_stops
 from deployments.request_shape import asked_for
 from flows.freight.describe import one_line
 from flows.stage.outlook import read_outlook
@@ -53,9 +53,7 @@ async def _stages(ledger: Ledger, project: str, name: str, _stage: str, limit: i
         )
         for each in found
     ]
-    for shape in shown:
-        shape["status"] |= stop_shapes(outlook, shape["metadata"]["name"], now)
-    return shown
+    return [with_stops(each, outlook, now) for each in shown]
 
 
 async def _freight(ledger: Ledger, project: str, name: str, _stage: str, limit: int) -> list[Json]:
@@ -148,7 +146,10 @@ def row(kind: str, shape: Json) -> tuple[str, ...]:
             versions = "; ".join(one_line(each) for each in items)
             auto = "on" if status.get("autoPromotionEnabled") else "off"
             health = (status.get("health") or {}).get("status", "")
-            aliases, stopped = ", ".join(each["alias"] for each in items), "; ".join(status.get("stopped") or [])
+            aliases, stopped = (
+                ", ".join(each["alias"] for each in items),
+                "; ".join((status.get("drayage") or {}).get("stopped") or []),
+            )
             return name, aliases, versions, health, auto, last.get("phase", ""), stopped
         case "Freight":
             verified = ", ".join(status.get("verifiedIn") or {})

@@ -207,7 +207,15 @@ def test_a_stage_shows_what_it_runs_and_what_runs_in_it():
             "status": {"phase": "Failed", "message": "the step failed"},
             "finishedAt": TEXT,
         },
-        "autoPromotionHolds": {"Warehouse/app": {"freightName": FREIGHT.name, "actor": "user:ann"}},
+        "autoPromotionHolds": {
+            "Warehouse/app": {
+                "freightName": FREIGHT.name,
+                "origin": origin,
+                "promotionName": PROMOTION.name,
+                "actor": "user:ann",
+                "createdAt": TEXT,
+            }
+        },
         "metadata": {"ticket": 7},
     }
 
