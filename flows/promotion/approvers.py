@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from blocks.ledger.records import Decision
 from flows.model import Model
@@ -94,6 +94,8 @@ class Terms(Model):
 
 class ApprovalAnswer(BaseModel):
     """Approve or reject this promotion."""
+
+    model_config = ConfigDict(extra="forbid")
 
     # No default: a form of defaults would be approved by an empty resume.
     decision: Literal["approve", "reject"] = Field(description="Whether this Freight may enter the Stage.")
