@@ -20,7 +20,7 @@ from deployments.manifests.load import Manifests, load
 from deployments.manifests.plan import Change
 from deployments.needed import check_unneeded
 from deployments.register import register_stages
-from deployments.retire import leave_unrequested, retire_stages
+from deployments.retire import leave_unrequested, lift_idle_holds, retire_stages
 from deployments.turn import turn
 from flows.stage.pipeline import read_pipeline
 from flows.world import World, read_prefect_health
@@ -146,4 +146,5 @@ async def _register_project(here: World, client: PrefectClient, project: str, ac
     passing = [stage.name for stage in pipeline.stages.values() if stage.control_flow]
     await retire_stages(here, client, project, passing, actor, "its Stage has no steps any more")
     await leave_unrequested(here.ledger, pipeline)
+    await lift_idle_holds(here.ledger, pipeline, actor)
     await register_stages(client, here.settings.work_pool, pipeline, here.settings.automations)

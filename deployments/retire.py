@@ -34,3 +34,10 @@ async def leave_unrequested(ledger: Ledger, pipeline: Pipeline) -> None:
         gone = {origin for origin in origins if definition.spec.request(origin) is None}
         if gone:
             await ledger.stages.leave(pipeline.project, stage, gone, datetime.now(UTC))
+
+
+async def lift_idle_holds(ledger: Ledger, pipeline: Pipeline, actor: str) -> None:
+    """Lift the holds of Stages that no longer promote by themselves: there is nothing to hold back (Kargo)."""
+    for hold in await ledger.stages.holds(pipeline.project):
+        if hold.stage in pipeline.stages and not pipeline.auto(hold.stage):
+            await ledger.stages.clear_hold(pipeline.project, hold.stage, hold.origin, actor, datetime.now(UTC))

@@ -17,6 +17,7 @@ from blocks.errors import DrayageError
 from blocks.git.changes import read_between
 from blocks.ledger.records import PromotionRecord, Standing
 from flows.draft import draft
+from flows.paused import paused_sentence
 from flows.promotion import rules
 from flows.promotion.admission import Wish
 from flows.promotion.dry_run import dry_run
@@ -84,7 +85,9 @@ async def _basis(here: World, record: PromotionRecord, now: datetime, made: bool
     freight, stage = outlook.freight[record.freight], outlook.pipeline.stage(record.stage)
     verification = await here.ledger.verifications.latest(record.project, record.stage)
     standing = outlook.standings.get(freight.name, Standing())
-    entering = Entering(outlook, stage, freight, standing, verification, record.name if made else "")
+    paused = await paused_sentence(here, record.project, record.stage)
+    name = record.name if made else ""
+    entering = Entering(outlook, stage, freight, standing, verification, name, record.break_glass, paused)
     visit = outlook.currents.get(record.stage, {}).get(record.origin)
     before = outlook.freight.get(visit.freight) if visit else None
     return Preview(record, freight, before, entering.gates(now)), outlook
