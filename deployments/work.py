@@ -11,7 +11,8 @@ from deployments.worker import DrayageWorker
 
 async def work(name: str) -> None:
     """Work until a signal comes; every run is then handed over."""
-    worker = DrayageWorker(work_pool_name=Settings().work_pool, name=name)
+    settings = Settings()
+    worker = DrayageWorker(work_pool_name=settings.work_pool, name=name, limit=settings.concurrent_runs)
     working = asyncio.create_task(worker.start(printer=_say))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, working.cancel)

@@ -15,6 +15,9 @@ from blocks.errors import Invalid, NotFound
 CLUSTER_SECONDS = 15.0
 """How long connections are used before their blocks are read again."""
 
+NEW_SECONDS = 0.5
+"""The same, for a project that has not been asked about before."""
+
 UNUSED_SECONDS = 900.0
 """After this long without use a connection is closed."""
 
@@ -41,6 +44,7 @@ class Clusters:
         self._read_at = float("-inf")
         self._blocks: dict[str, Block | None] = {}
         self._used: dict[str, _Used] = {}
+        self._asked: set[tuple[str, str]] = set()
         self._turn = asyncio.Lock()
 
     async def of(self, project: str, name: str = "") -> Connection:
@@ -50,7 +54,9 @@ class Clusters:
         """
         async with self._turn:
             now = monotonic()
-            if now - self._read_at > CLUSTER_SECONDS:
+            # Whoever asks for the first time may have saved a block a moment ago.
+            patience = CLUSTER_SECONDS if (project, name) in self._asked else NEW_SECONDS
+            if now - self._read_at > patience:
                 self._blocks, self._read_at = await _read(), now
                 await self._close_unused(now)
             block = _found(self._blocks, project, name)
@@ -58,6 +64,7 @@ class Clusters:
             if mark not in self._used:
                 self._used[mark] = _Used(await asyncio.to_thread(block.connect), now)
             self._used[mark].at = now
+            self._asked.add((project, name))
             return self._used[mark].connection
 
     async def close(self) -> None:
