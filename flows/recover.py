@@ -152,11 +152,13 @@ async def _fail(here: World, record: PromotionRecord, sentence: str, now: dateti
 async def _recover_verifications(here: World, client: PrefectClient, now: datetime) -> list[str]:
     """Let what lost its worker go on: in its own run while that hangs, else in a new one."""
     lease, done = timedelta(seconds=here.settings.lease_seconds), []
-    dead = [each for each in await here.ledger.verifications.open(limit=MOST) if lost(each, now, lease)]
+    unfinished = await here.ledger.verifications.open(limit=MOST)
+    dead = [each for each in unfinished if lost(each, now, lease) or soaks(each, now)]
     runs = await _runs(client, [each.flow_run_id for each in dead if each.flow_run_id])
     alive = await living(here, runs, now)
     for record in dead:
-        verdict = judge_lost(runs.get(record.flow_run_id or ""), now, lease)
+        run = runs.get(record.flow_run_id or "")
+        verdict = judge_soaking(run, now, lease) if soaks(record, now) else judge_lost(run, now, lease)
         if verdict.calls(record.flow_run_id in alive):
             done.append(f"verification {record.id} of {record.stage}: {verdict.what}, because {verdict.sentence}")
             with _logged(record.id):
@@ -185,6 +187,18 @@ def lost(record: VerificationRecord, now: datetime, lease: timedelta) -> bool:
     if record.lease_until is None:
         return now - record.started_at > lease
     return record.lease_until < now
+
+
+def soaks(record: VerificationRecord, now: datetime) -> bool:
+    """Whether its run left the worker until the next measurement."""
+    return not record.owner and record.lease_until is not None and record.lease_until >= now
+
+
+def judge_soaking(run: FlowRun | None, now: datetime, lease: timedelta) -> Verdict:
+    """Decide what a verification needs whose run is to go on later: something only when that run never will."""
+    if run and run.state and not (run.state.is_final() or run.state.is_cancelling()):
+        return Verdict("leave")
+    return judge_lost(run, now, lease)
 
 
 def judge_lost(run: FlowRun | None, now: datetime, lease: timedelta) -> Verdict:

@@ -22,10 +22,10 @@ from flows.clean_up import begin_clean_ups
 from flows.current_run import current_run, ended
 from flows.health_watch import sweep_health
 from flows.keep_queues import keep_queues
+from flows.missing_verifications import start_missing_verifications
 from flows.recover import recover
 from flows.start import automation_name, start_automatic
 from flows.stop import stoppable
-from flows.verify import start_missing_verifications
 from flows.wake import wake_waiting
 from flows.world import World, world
 

@@ -4,20 +4,16 @@ import asyncio
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from prefect import flow
-from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import FlowRun, State
-from prefect.exceptions import ObjectNotFound
+from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Failed
 from ulid import ULID
 
 from blocks.errors import Conflict, NotFound, Refused
-from blocks.ledger.records import PromotionRecord, VerificationPhase, VerificationRecord, Visit
+from blocks.ledger.records import CONTROLLER, PromotionRecord, VerificationPhase, VerificationRecord, Visit
 from flows.advance import announce_ready
-from flows.at_work import living
 from flows.auto_rollback import roll_back_if_wanted
 from flows.current_run import CurrentRun, current_run, describe, ended, leave_quietly, retried_in_prefect
 from flows.freight.identity import collection_id
@@ -28,7 +24,6 @@ from flows.publish import publish_stage, tell_verification
 from flows.soak import leave_to_soak
 from flows.stage.model import Verification
 from flows.stage.pipeline import read_pipeline
-from flows.start import bury, resume_elsewhere, start_verification
 from flows.stop import stop_reason, stoppable
 from flows.verification.measure import Soaking
 from flows.world import World, world
@@ -85,46 +80,6 @@ async def verify_stage(here: World, record: PromotionRecord, run: CurrentRun) ->
         raise asyncio.CancelledError
 
 
-async def start_missing_verifications(here: World, client: PrefectClient, now: datetime) -> list[str]:
-    """Verify what a promotion brought whose run was killed before it came to that."""
-    # Whoever should have verified has had time to.
-    long_ago = now - timedelta(seconds=here.settings.lease_seconds)
-    missing = {(each.project, each.stage): each for each in await here.ledger.verifications.missing(long_ago)}
-    return [
-        f"started the verification of {visit.stage} that {visit.promotion} did not come to"
-        for visit in missing.values()
-        if await _start(here, client, visit, now)
-    ]
-
-
-async def _start(here: World, client: PrefectClient, visit: Visit, now: datetime) -> bool:
-    """Let the promotion's own run go on when it crashed, else start a run of `verify`.
-
-    Returns False while that run is under way; one that hangs is mended by `flows.at_work.resume_hanging`, except
-    a script's, which no worker can take up.
-    """
-    promotion = await here.ledger.promotions.get(visit.project, visit.promotion)
-    run = await _read_run(client, promotion.flow_run_id) if promotion and promotion.flow_run_id else None
-    if run and run.state and not run.state.is_final():
-        if run.deployment_id or await living(here, [run.id], now):
-            return False
-        await bury(client, run.id, "Its process was gone before the verification.")
-    elif run and run.deployment_id and run.state and run.state.is_crashed():
-        await resume_elsewhere(client, run.id, "Taken up again: its worker was gone before the verification.")
-        return True
-    unsaved = VerificationRecord(visit.project, visit.stage, "", {}, visit.promotion, "", visit.entered_at)
-    await start_verification(client, unsaved, visit.promotion)
-    return True
-
-
-async def _read_run(client: PrefectClient, flow_run_id: str) -> FlowRun | None:
-    """Read a flow run; None when it was deleted."""
-    try:
-        return await client.read_flow_run(UUID(flow_run_id))
-    except ObjectNotFound:
-        return None
-
-
 async def _record(here: World, project: str, stage: str, id: str, run: CurrentRun) -> VerificationRecord | None:
     """Find or make the verification of this run; None when the Stage asks for none. Raises Refused, NotFound.
 
@@ -179,21 +134,26 @@ async def _current(here: World, project: str, stage: str) -> dict[str, Visit]:
 async def _create(
     here: World, project: str, stage: str, promotion: str, actor: str, flow_run_id: str | None
 ) -> VerificationRecord:
+    """Make a verification of what a Stage runs now, or find the open one; one of what it ran before gives way."""
     current = await _current(here, project, stage)
     collection = {origin: visit.freight for origin, visit in current.items()}
-    now = datetime.now(UTC)
-    return await here.ledger.verifications.create(
-        VerificationRecord(
-            project=project,
-            stage=stage,
-            id=f"{stage}.{str(ULID()).lower()}.{collection_id(list(collection.values()))[:7]}",
-            collection=collection,
-            promotion=promotion,
-            actor=actor,
-            started_at=now,
-            flow_run_id=flow_run_id,
-        )
+    now, ledger = datetime.now(UTC), here.ledger.verifications
+    wanted = VerificationRecord(
+        project=project,
+        stage=stage,
+        id=f"{stage}.{str(ULID()).lower()}.{collection_id(list(collection.values()))[:7]}",
+        collection=collection,
+        promotion=promotion,
+        actor=actor,
+        started_at=now,
+        flow_run_id=flow_run_id,
     )
+    created = await ledger.create(wanted)
+    if created.collection == collection:
+        return created
+    said = f"{promotion} replaced what it verified"
+    await tell_verification(await ledger.abort(project, created.id, CONTROLLER, said, now))
+    return await ledger.create(wanted)
 
 
 async def _wanted(here: World, project: str, stage: str) -> Verification | None:

@@ -20,7 +20,7 @@ from prefect.states import (
 )
 
 from blocks.ledger.records import Phase, PromotionRecord, VerificationRecord
-from flows.recover import MOST_STARTS, judge, judge_lost, lost
+from flows.recover import MOST_STARTS, judge, judge_lost, judge_soaking, lost, soaks
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
@@ -136,3 +136,35 @@ def test_a_lost_verification(of, what):
 
     assert verdict.what == what
     assert bool(verdict.sentence) == (what != "leave")
+
+
+@pytest.mark.parametrize(
+    ("owner", "lease", "expected"),
+    [
+        pytest.param("", 3600, True, id="left its worker"),
+        pytest.param("", -1, False, id="should have come back"),
+        pytest.param("run/1", 3600, False, id="at work"),
+        pytest.param("", None, False, id="just made"),
+    ],
+)
+def test_a_verification_that_soaks(owner, lease, expected):
+    """It belongs to nobody until its next measurement is due."""
+    until = None if lease is None else ago(-lease)
+    record = VerificationRecord("p", "t", "v", {}, "t.1", "user:ann", ago(9), owner=owner, lease_until=until)
+
+    assert soaks(record, NOW) is expected
+
+
+@pytest.mark.parametrize(
+    ("of", "what"),
+    [
+        pytest.param(run(Scheduled(), 3600), "leave", id="its run waits for its time"),
+        pytest.param(run(Running(), 3600), "leave", id="its run is about to leave"),
+        pytest.param(run(Cancelled(), 0), "abort", id="a person cancelled its run"),
+        pytest.param(run(Crashed(), 0), "resume", id="its run crashed as it came back"),
+        pytest.param(None, "start", id="its run was deleted"),
+    ],
+)
+def test_the_run_of_a_verification_that_soaks(of, what):
+    """Nothing is done before its time, unless its run will never come back."""
+    assert judge_soaking(of, NOW, LEASE).what == what
