@@ -91,7 +91,9 @@ class Director:
         """Decide about a Promotion that waits to begin, or answer the form of one that waits in a step."""
         promotions = self.stand.here.ledger.promotions
         known = await promotions.open(self.mover.project)
-        running = [each for each in known if each.stage == said.stage and each.phase is Phase.RUNNING]
+        running = [
+            each for each in known if each.stage == said.stage and each.phase is Phase.RUNNING and each.targets is None
+        ]
         if not running:
             await self.mover.decide(said.stage, said.by, said.decision == "approve", said.comment)
             return

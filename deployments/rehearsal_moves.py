@@ -22,6 +22,7 @@ from blocks.ledger.records import (
 from deployments.rehearsal.answers import Answers
 from deployments.rehearsal_world import Stand
 from flows.advance import find_ready, passed_through
+from flows.fan_out import AwayForTargets, outcome_of, read_limits
 from flows.freight.alias import suggest
 from flows.freight.identity import collection_id
 from flows.health import wait_until_healthy
@@ -31,6 +32,7 @@ from flows.promotion.admission import Declined, Wish, admit, refused_entry
 from flows.promotion.approvers import missing, vote_from
 from flows.promotion.attempt import attempt
 from flows.promotion.engine import Away, Outcome, run_steps
+from flows.promotion.request import Begin, End, Wait, next_move
 from flows.promotion.result import HEALTH_CHECKS
 from flows.promotion.workplace import Workplace
 from flows.stage.outlook import read_outlook
@@ -89,7 +91,7 @@ class Mover:
     async def go_on(self, record: PromotionRecord) -> bool:
         """Take an open Promotion further. Returns whether it has ended."""
         ledger, now = self.stand.here.ledger.promotions, self.stand.clock.now()
-        if record.phase is Phase.PENDING and (sentence := await self._not_yet(record)):
+        if record.phase is Phase.PENDING and not record.target and (sentence := await self._not_yet(record)):
             return await self._rejected(record, sentence)
         collection = {**await self._held(record.stage), record.origin: record.freight}
         claim = await ledger.start(self.project, record.name, OWNER, now + LEASE, collection, now)
@@ -99,7 +101,7 @@ class Mover:
             await ledger.finish(self.project, record.name, OWNER, Phase.ERRORED, sentence, now)
             return True
         try:
-            outcome = await self._run(claim.record)
+            outcome = await (self._run if record.targets is None else self._fan_out)(claim.record)
         except Away as away:
             waiting_for = {"message": away.message, "until": "", "wake_when": away.wake_when}
             await ledger.leave(self.project, record.name, OWNER, now, waiting_for)
@@ -109,7 +111,7 @@ class Mover:
         ended = await ledger.finish(
             self.project, record.name, OWNER, *end, checks if outcome.phase is Phase.SUCCEEDED else []
         )
-        if ended.phase is Phase.SUCCEEDED:
+        if ended.phase is Phase.SUCCEEDED and not ended.target:
             await self.verify(ended)
         return True
 
@@ -141,6 +143,21 @@ class Mover:
                 await self.stand.here.ledger.promotions.decide(said)
                 return
         raise Refused(f"no promotion into Stage {stage!r} waits for people")
+
+    async def _fan_out(self, record: PromotionRecord) -> Outcome:
+        """Take a request's targets as far as they come, one after the other."""
+        here, limits = self.stand.here, await read_limits(self.stand.here, record)
+        promotions = here.ledger.promotions
+        while True:
+            match next_move(record, await promotions.of_requests(self.project, [record.name]), limits):
+                case Begin(targets):
+                    for target in targets:
+                        now = self.stand.clock.now()
+                        await self.go_on(await promotions.begin_target(self.project, record.name, OWNER, target, now))
+                case Wait() as wait:
+                    raise AwayForTargets(wait)
+                case End(phase, sentence):
+                    return await outcome_of(here, record, phase, sentence)
 
     async def _run(self, record: PromotionRecord) -> Outcome:
         here, clock = self.stand.here, self.stand.clock

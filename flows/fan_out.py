@@ -52,7 +52,7 @@ async def fan_out(here: World, record: PromotionRecord, run: CurrentRun) -> Outc
     Raises Away when nothing ends for a while, Conflict when the request was taken over, or aborted.
     """
     patience = min(STAY, here.settings.leave_after_seconds) if run.deployed else math.inf
-    limits = await _limits(here, record)
+    limits = await read_limits(here, record)
     seen: list[TargetPromotion] = []
     since = time.monotonic()
     while True:
@@ -64,14 +64,15 @@ async def fan_out(here: World, record: PromotionRecord, run: CurrentRun) -> Outc
                 for target in targets:
                     await _begin(here, record, run, target)
             case End(phase, sentence):
-                return await _outcome(here, record, phase, sentence)
+                return await outcome_of(here, record, phase, sentence)
             case Wait() as wait:
                 if time.monotonic() - since >= patience:
                     raise AwayForTargets(wait)
                 await asyncio.sleep(POLL)
 
 
-async def _limits(here: World, record: PromotionRecord) -> TargetLimits:
+async def read_limits(here: World, record: PromotionRecord) -> TargetLimits:
+    """How the request's Stage goes about its targets now."""
     pipeline = await read_pipeline(here.ledger, record.project)
     return limits_for(pipeline.stage_policies, record.stage, pipeline.stage(record.stage).labels)
 
@@ -88,7 +89,7 @@ async def _begin(here: World, record: PromotionRecord, run: CurrentRun, target: 
     await tell(made, "promotion.created")
 
 
-async def _outcome(here: World, record: PromotionRecord, phase: Phase, sentence: str) -> Outcome:
+async def outcome_of(here: World, record: PromotionRecord, phase: Phase, sentence: str) -> Outcome:
     """What the request has come to; the Stage is as healthy as what all its targets registered."""
     checks = await here.ledger.promotions.targets_health_checks(record.project, record.name)
     return Outcome(phase, sentence, [StepRun(0, TARGETS, TARGETS, output={HEALTH_CHECKS: checks})])
