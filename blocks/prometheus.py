@@ -1,17 +1,17 @@
 """Asks a Prometheus server one question over its HTTP API."""
 
-import base64
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode
 
 import httpx
 
 from blocks.errors import BadAnswer, Invalid, Unauthorized
 from blocks.http_client import Limits
+from blocks.metrics.address import without_login
 from blocks.records import Sample
 from blocks.web import Web
 
@@ -65,15 +65,8 @@ async def query(question: Question, web: Web, account: str = "", opening: Openin
 
 def _without_login_in_url(question: Question) -> Question:
     """Move `user:password@` out of the address, so that no message can repeat it."""
-    parts = urlsplit(question.address.rstrip("/"))
-    if not parts.scheme.startswith("http") or not parts.hostname:
-        raise Invalid("the address of a Prometheus metric is no http:// or https:// URL: correct it in the template")
-    login, _, host = parts.netloc.rpartition("@")
-    address = urlunsplit((parts.scheme, host, parts.path, "", ""))
-    if not login:
-        return replace(question, address=address)
-    basic = base64.b64encode(unquote(login).encode()).decode()
-    return replace(question, address=address, headers={"Authorization": f"Basic {basic}"} | dict(question.headers))
+    address, login = without_login(question.address, "a Prometheus metric")
+    return replace(question, address=address, headers=login | dict(question.headers))
 
 
 def _form(question: Question) -> dict[str, str]:

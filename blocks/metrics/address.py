@@ -12,8 +12,12 @@ def without_login(address: str, whose: str) -> tuple[str, dict[str, str]]:
     Returns the address without a final slash, and the header. Raises Invalid for what is no http URL; `whose` names
     its owner.
     """
-    parts = urlsplit(address.rstrip("/"))
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(address.rstrip("/"))
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine:
         raise Invalid(f"the address of {whose} is no http:// or https:// URL: correct it")
     login, _, host = parts.netloc.rpartition("@")
     plain = urlunsplit((parts.scheme, host, parts.path, "", ""))

@@ -15,8 +15,9 @@ from botocore.parsers import ResponseParserError
 from blocks.aws_identity import session
 from blocks.budget import Budgets
 from blocks.credential_exchange.aws_errors import aws_error
-from blocks.errors import BadAnswer, DrayageError, Invalid, Unauthorized, Unavailable
+from blocks.errors import BadAnswer, DrayageError, Invalid, Unauthorized, Unavailable, Unreachable
 from blocks.guarded_client import addresses
+from blocks.metrics.address import without_login
 from blocks.metrics.service import SHOWN
 
 MOST_PAGES = 5
@@ -76,13 +77,12 @@ async def _check_endpoint(site: Site) -> None:
         return
     if not site.keys:
         raise Invalid("another endpoint of CloudWatch needs keys: this machine's own are for Amazon's; add them")
-    parts = urlsplit(site.endpoint)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Invalid("the endpoint of CloudWatch is no http:// or https:// URL: correct it")
+    address, _ = without_login(site.endpoint, "CloudWatch")
+    parts = urlsplit(address)
     try:
-        await addresses(parts.hostname, parts.port or 443)
+        await addresses(parts.hostname or "", parts.port or 443)
     except OSError:
-        raise Unavailable(f"{_what(site)} failed: the name {parts.hostname!r} could not be resolved") from None
+        raise Unreachable(f"{_what(site)} failed: the name {parts.hostname!r} could not be resolved") from None
 
 
 @lru_cache(maxsize=32)

@@ -1,0 +1,1 @@
+"""Services that keep metrics, below what templates say of them."""
