@@ -1,24 +1,31 @@
 """What people would rather look at than read: artifacts per project, Stage and Freight, and the events around them."""
 
-import asyncio
 import logging
-import re
-from collections.abc import Iterable
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+from prefect.artifacts import Artifact, MarkdownArtifact, TableArtifact
 from prefect.client.orchestration import get_client
 
-from blocks.ledger.records import FreightRecord, PromotionRecord, Standing, VerificationRecord, Visit
+from blocks.ledger.records import PromotionRecord, Standing, VerificationRecord, Visit
 from flows.announce import event, post, stage_resource
-from flows.freight.describe import cell, one_line, versions
+from flows.artifacts import key, renew
+from flows.metrics.read import read_measures
+from flows.promotion.pages import freight_page, project_rows, stage_page, waiting_in
 from flows.stage.outlook import Outlook, read_outlook
 from flows.world import World
 
 log = logging.getLogger("drayage")
 
 HISTORY = 10
+
+LATELY = timedelta(days=30)
+"""How far back a Stage's page measures."""
+
+MOST_CHANGED = 20
+"""Stages whose pages one sweep renews."""
 
 
 async def tell(record: PromotionRecord, name: str) -> None:
@@ -67,119 +74,64 @@ async def publish_stage(here: World, project: str, stage: str) -> None:
 
     They only show: when Prefect does not take them, that is logged and survived.
     """
+    await publish_stages(here, project, [stage])
+
+
+async def publish_stages(here: World, project: str, stages: Sequence[str]) -> None:
+    """Renew the artifacts that show some Stages of a project. What did not change is not written again."""
     here.stirred.set()
     if not here.tells:
         return
     try:
-        outlook = await read_outlook(here.ledger, project)
-        visits = await here.ledger.stages.visits(project, stage, HISTORY)
-        past = await here.ledger.freight.many(project, sorted({visit.freight for visit in visits}))
-        rows = project_rows(outlook, await _healths(here, project))
-        page = stage_page(outlook, stage, [(past[v.freight], v) for v in visits if v.freight in past])
-        await asyncio.gather(
-            acreate_table_artifact(table=rows, key=key("project", project), description=f"Project {project}"),
-            acreate_markdown_artifact(page, key=key("stage", project, stage), description=f"Stage {stage}"),
-            *(_freight_artifact(outlook, visit) for visit in outlook.currents.get(stage, {}).values()),
-        )
+        await renew(await shown(here, project, stages, datetime.now(UTC)))
     except Exception as error:
-        log.warning("cannot renew the artifacts of %s/%s: %r", project, stage, error)
+        log.warning("cannot renew the artifacts of %s/%s: %r", project, ", ".join(stages), error)
 
 
-async def _freight_artifact(outlook: Outlook, visit: Visit) -> None:
+async def publish_changed(here: World, since: datetime) -> None:
+    """Renew the pages of Stages about which something was decided since a time, a bounded number of them."""
+    changed: defaultdict[str, list[str]] = defaultdict(list)
+    for project, stage in await here.ledger.gates.changed(since, MOST_CHANGED):
+        changed[project].append(stage)
+    for project, stages in changed.items():
+        await publish_stages(here, project, stages)
+
+
+async def shown(here: World, project: str, stages: Sequence[str], now: datetime) -> list[Artifact]:
+    """What shows a project and some of its Stages now."""
+    outlook = await read_outlook(here.ledger, project)
+    if lacking := {p.freight for name in stages for p in waiting_in(outlook, name)} - outlook.freight.keys():
+        outlook = await read_outlook(here.ledger, project, also=lacking)
+    rows = project_rows(outlook, await _healths(here, project))
+    found: list[Artifact] = [TableArtifact(table=rows, key=key("project", project), description=f"Project {project}")]
+    for stage in stages:
+        if stage in outlook.pipeline.stages:
+            page = await _page(here, outlook, stage, now)
+            found.append(
+                MarkdownArtifact(markdown=page, key=key("stage", project, stage), description=f"Stage {stage}")
+            )
+            found += [_freight_artifact(outlook, visit) for visit in outlook.currents.get(stage, {}).values()]
+    return found
+
+
+async def _page(here: World, outlook: Outlook, stage: str, now: datetime) -> str:
+    project = outlook.pipeline.project
+    visits = await here.ledger.stages.visits(project, stage, HISTORY)
+    past = await here.ledger.freight.many(project, sorted({visit.freight for visit in visits}))
+    history = [(past[visit.freight], visit) for visit in visits if visit.freight in past]
+    verification = await here.ledger.verifications.latest(project, stage)
+    [measures] = await read_measures(here.ledger, project, [stage], now - LATELY, now, stage)
+    return stage_page(outlook, stage, history, verification, measures, now)
+
+
+def _freight_artifact(outlook: Outlook, visit: Visit) -> Artifact:
     freight = outlook.freight[visit.freight]
     page = freight_page(freight, outlook.standings.get(freight.name, Standing()))
     name = key("freight", outlook.pipeline.project, freight.alias)
-    await acreate_markdown_artifact(page, key=name, description=f"Freight {freight.alias}")
-
-
-def key(*parts: str) -> str:
-    """Name an artifact as Prefect allows: letters, digits and dashes."""
-    return re.sub(r"[^a-z0-9-]+", "-", "-".join(parts).lower()).strip("-")
-
-
-def project_rows(outlook: Outlook, healths: dict[str, str]) -> list[dict[str, str]]:
-    """One row per Stage: what runs there, on which commit, how it is, since when, verified when."""
-    rows = []
-    for name in outlook.pipeline.stages:
-        visits = list(outlook.currents.get(name, {}).values())
-        freight = [outlook.freight[visit.freight] for visit in visits if visit.freight in outlook.freight]
-        rows.append(
-            {
-                "stage": name,
-                "freight": ", ".join(each.alias for each in freight) or "—",
-                "versions": "; ".join(one_line(each.content) for each in freight) or "—",
-                "commit": _commit(outlook, visits),
-                "health": healths.get(name, "—"),
-                "since": _time(max((visit.entered_at for visit in visits), default=None)),
-                "verified": _time(max((v.verified_at for v in visits if v.verified_at), default=None)),
-                "last promotion": _last(outlook, name),
-            }
-        )
-    return rows
-
-
-def stage_page(outlook: Outlook, stage: str, history: list[tuple[FreightRecord, Any]]) -> str:
-    """A Stage in Markdown: its history of Freight, newest first."""
-    rows = [
-        f"| {cell(freight.alias)} | {cell(one_line(freight.content))} | {_time(visit.entered_at)} "
-        f"| {_time(visit.verified_at)} | {_time(visit.left_at)} | {cell(visit.promotion)} |"
-        for freight, visit in history
-    ]
-    head = ["| Freight | Versions | Entered | Verified | Left | Promotion |", "| --- | --- | --- | --- | --- | --- |"]
-    mode = "promotes by itself" if outlook.pipeline.auto(stage) else "is promoted by people"
-    return "\n".join([f"# {outlook.pipeline.project}/{stage}", "", f"This Stage {mode}.", "", *head, *rows])
-
-
-def freight_page(freight: FreightRecord, standing: Standing) -> str:
-    """A Freight in Markdown: what it holds and where it has been."""
-    held = [f"| {cell(repo)} | {cell(version)} |" for repo, version in versions(freight.content).items()]
-    stages = sorted(standing.verified_in.keys() | standing.currently_in.keys() | standing.approved_for.keys())
-    been = [
-        f"| {cell(stage)} | {_time(standing.currently_in.get(stage))} "
-        f"| {_time(standing.verified_in[stage].verified_at if stage in standing.verified_in else None)} "
-        f"| {_time(standing.approved_for.get(stage))} |"
-        for stage in stages
-    ]
-    return "\n".join(
-        [
-            f"# {freight.alias}",
-            "",
-            f"Freight `{freight.name}` from Warehouse **{freight.origin}**, found {_time(freight.discovered_at)}.",
-            "",
-            "| Artifact | Version |",
-            "| --- | --- |",
-            *held,
-            "",
-            "| Stage | There since | Verified | Approved |",
-            "| --- | --- | --- | --- |",
-            *been,
-        ]
-    )
+    return MarkdownArtifact(markdown=page, key=name, description=f"Freight {freight.alias}")
 
 
 async def _healths(here: World, project: str) -> dict[str, str]:
     """How each Stage is, as it was last seen, with its first drift."""
     known = await here.ledger.healths.of(project)
     return {name: "; ".join([each.status, *each.drift[:1]]) for name, each in known.items()}
-
-
-def _checks(outlook: Outlook, visits: Iterable[Visit]) -> list[dict[str, Any]]:
-    promoted = {visit.promotion for visit in visits}
-    known = [each for promotions in outlook.promotions.values() for each in promotions if each.name in promoted]
-    return [check for each in known for check in each.health_checks]
-
-
-def _commit(outlook: Outlook, visits: Iterable[Visit]) -> str:
-    """The revisions that Argo CD was asked to run."""
-    revisions = [each for check in _checks(outlook, visits) for each in check.get("desiredRevisions") or [] if each]
-    return ", ".join(dict.fromkeys(each[:10] for each in revisions)) or "—"
-
-
-def _last(outlook: Outlook, stage: str) -> str:
-    promotions = outlook.promotions.get(stage, [])
-    newest = max(promotions, key=lambda each: each.name, default=None)
-    return f"{newest.phase}: {newest.message}".rstrip(": ") if newest else "—"
-
-
-def _time(at: datetime | None) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else "—"

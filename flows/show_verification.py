@@ -13,8 +13,8 @@ from typing import Any
 from prefect.artifacts import acreate_image_artifact, acreate_markdown_artifact
 
 from blocks.ledger.records import VerificationRecord
+from flows.artifacts import key
 from flows.freight.describe import cell
-from flows.publish import key
 from flows.verification.chart import chart, data_url, thresholds
 from flows.verification.combine import Planned
 from flows.verification.model import Metric

@@ -23,6 +23,7 @@ from flows.current_run import current_run, ended
 from flows.health_watch import sweep_health
 from flows.keep_queues import keep_queues
 from flows.missing_verifications import start_missing_verifications
+from flows.publish import publish_changed
 from flows.recover import recover
 from flows.start import automation_name, start_automatic
 from flows.stop import stoppable
@@ -33,6 +34,9 @@ PATIENCE = timedelta(seconds=10)
 """How long an automation has to pick up what was announced before the sweep does."""
 
 LEASE = timedelta(minutes=2)
+
+SEEN = timedelta(seconds=90)
+"""What was decided this recently may not be shown yet; a sweep comes each minute."""
 
 AT_ONCE = 8
 """Promotions that are started at the same time."""
@@ -61,6 +65,7 @@ async def sweep() -> Any:
             done += await sweep_health(here, owner)
             done += await roll_back_failing(here, client, now)
             done += await start_overdue(here, client, await announce_ready(here.ledger, None), now)
+            await publish_changed(here, now - SEEN)
     finally:
         await here.ledger.leases.drop("sweep", owner)
     return ended("Swept", "; ".join(done)[:2000] or "nothing was left undone")

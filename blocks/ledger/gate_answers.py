@@ -81,6 +81,14 @@ class GateAnswers(Part):
                 await _keep(connection, fresh, now)
             return fresh
 
+    async def changed(self, since: datetime, limit: int) -> list[tuple[str, str]]:
+        """Return project and name of Stages about which something was decided since a time, the latest first."""
+        columns = gate_answers.c.project, gate_answers.c.stage
+        query = sa.select(*columns).where(gate_answers.c.at >= since).group_by(*columns)
+        async with self._database.read() as connection:
+            found = await connection.execute(query.order_by(sa.func.max(gate_answers.c.at).desc()).limit(limit))
+            return [(row[0], row[1]) for row in found]
+
 
 async def _changed(connection: AsyncConnection, decided: Sequence[Decided]) -> list[Decided]:
     last = {each.key: each for each in decided}

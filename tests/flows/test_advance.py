@@ -9,7 +9,7 @@ from prefect.client.orchestration import get_client
 from blocks.ledger.records import PromotionRecord
 from flows.advance import advance, announce_ready
 from flows.announce import stage_resource
-from flows.publish import key
+from flows.artifacts import key
 from tests.servers.guestbook import Guestbook, until
 from tests.servers.plain import automatic, change, opened_plain, stage
 from tests.servers.prefect_runs import runs_of

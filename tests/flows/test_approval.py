@@ -1,5 +1,6 @@
 """People decide: the form, what counts as an answer, and what happens without one."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -13,6 +14,7 @@ from deployments.requests import ask_promotion
 from flows.advance import announce_ready
 from flows.promotion.admission import Wish
 from flows.sweep import sweep
+from tests.flows.promotion.vouching import signed
 from tests.servers.guestbook import Guestbook, until
 from tests.servers.plain import asking, automatic, in_state, opened_plain, stage, state_of
 
@@ -154,19 +156,70 @@ async def test_a_rejection_ends_it_for_good(machine, tmp_path):
 
 
 async def test_silence_ends_it_too(machine, tmp_path):
-    """After the policy's timeout Prefect fails the run, and the sweep records the Promotion as Failed."""
+    """After the policy's timeout the sweep wakes the run, which ends in words of ours."""
     async with opened_plain(tmp_path, *PROD, asking("prod", timeout="2s")) as pipeline:
         record = await waiting(pipeline)
-        message = await in_state(pipeline, record, "Failed", seconds=40)
 
-        async def recorded() -> bool:
+        async def over() -> bool:
             await sweep()
             return await phase(pipeline, record) is Phase.FAILED
 
-        await until(recorded, "the sweep's record", 30)
-        assert (await pipeline.ended(record)).message == message
+        await until(over, "the end of the time", 60)
+        message = (await pipeline.ended(record)).message
+        assert message == "it was not approved within 2s: 0 of 1 approved; promote again to ask anew"
+        assert (await in_state(pipeline, record, "Failed", seconds=40)).endswith(message)
         assert (await pipeline.standing(await pipeline.freight("1.0.0"))).currently_in == {}
         assert await announce_ready(pipeline.here.ledger, pipeline.project) == []
+
+
+TERMS = {
+    "minApprovals": 2,
+    "approvers": [{"claim": "groups", "value": "sre"}, {"name": "bob"}],
+    "forbidSelfApproval": True,
+}
+
+
+async def vouched(record: PromotionRecord, subject: str, **other) -> dict:
+    """An approval with what the gateway adds, now, for the question that is open."""
+    async with get_client() as client:
+        run = await client.read_flow_run(UUID(record.flow_run_id))
+    question = run.state.state_details.run_input_keyset["response"]
+    said = {"run": str(run.id), "question": question, "email": f"{subject}@example.com", "groups": ["sre"]} | other
+    return {"decision": "approve", "assertion": signed(subject, datetime.now(UTC), **said)}
+
+
+async def test_who_is_proven_and_who_is_not(machine, tmp_path):
+    """A forged assertion, one of an earlier question and one's own wish count for nobody; a proven one does."""
+    async with opened_plain(tmp_path, stage("prod"), asking("prod", **TERMS)) as pipeline:
+        freight = await pipeline.push("1.0.0")
+        wish = Wish(pipeline.project, "prod", "email:ann@example.com", freight.name)
+        record = await ask_promotion(pipeline.here, wish)
+        shown = await asked(pipeline, record, 1)
+        assert "Only these may decide: groups sre, bob." in shown
+        assert "Who asked for the promotion may not approve it." in shown
+
+        first = await vouched(record, "zoe")
+        forgery = await vouched(record, "zoe", key=b"the secret of somebody else, which is long too")
+        assert await resume(record, forgery) is ACCEPT
+        assert "did not count: the assertion of identity was not signed with our key" in await asked(
+            pipeline, record, 2
+        )
+        assert await resume(record, first) is ACCEPT
+        assert "is for another question of this run" in await asked(pipeline, record, 3)
+        assert await resume(record, await vouched(record, "ann")) is ACCEPT
+        assert "who asked for the promotion may not approve it" in await asked(pipeline, record, 4)
+        assert await phase(pipeline, record) is Phase.PENDING
+        assert await resume(record, await vouched(record, "zoe")) is ACCEPT
+        assert "Approved by email:zoe@example.com." in await asked(pipeline, record, 5)
+        await say(pipeline, record, "approve", "Bob")
+
+        await pipeline.verified(freight, "prod")
+        trail = await pipeline.here.ledger.audit.list(pipeline.project, promotion=record.name, type="PromotionApproved")
+        told = [(each.actor, each.data["authenticated"], each.data["identity"].get("sub")) for each in trail]
+        assert told == [("Bob (unauthenticated)", False, None), ("email:zoe@example.com", True, "zoe")]
+        began = (await pipeline.here.ledger.audit.list(pipeline.project, promotion=record.name, type="GateDecided"))[0]
+        assert began.data["answer"] == "begin"
+        assert {"approval", "availability"} <= {gate["name"] for gate in began.data["gates"]}
 
 
 async def test_two_must_approve_and_one_person_is_not_two(machine, tmp_path):
@@ -174,7 +227,9 @@ async def test_two_must_approve_and_one_person_is_not_two(machine, tmp_path):
     async with opened_plain(tmp_path, *PROD, asking("prod", minApprovals=2)) as pipeline:
         record = await waiting(pipeline)
         await say(pipeline, record, "approve", "Ann Lee", "fine")
-        assert "1 of 2, so far Ann Lee. Each needs a name of its own." in await asked(pipeline, record, 2)
+        shown = await asked(pipeline, record, 2)
+        for said in ("1 of 2 approved.", "Approved by Ann Lee (unauthenticated): fine.", "needs a name of its own"):
+            assert said in shown
         await say(pipeline, record, "approve", " ann  lee ", "still fine")
         await asked(pipeline, record, 3)
         await say(pipeline, record, "approve", "")

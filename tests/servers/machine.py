@@ -14,6 +14,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW, temporary_settings
 
 from deployments.machine import Machine
+from tests.servers.gateway import SECRET
 from tests.servers.guestbook import Guestbook, opened_guestbook
 
 LEASE = "4"
@@ -24,7 +25,12 @@ LEASE = "4"
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A machine with everything running; this process is set up as another terminal on it would be."""
     home = tmp_path_factory.mktemp("machine")
-    extra = {"DRAYAGE_LEASE_SECONDS": LEASE, "DRAYAGE_ALLOW_CREDENTIALS_OVER_HTTP": "true"}
+    (key := home / "identity.key").write_bytes(SECRET)
+    extra = {
+        "DRAYAGE_LEASE_SECONDS": LEASE,
+        "DRAYAGE_ALLOW_CREDENTIALS_OVER_HTTP": "true",
+        "DRAYAGE_IDENTITY_KEY_FILE": str(key),
+    }
     machine = Machine(home, extra=extra)
     try:
         asyncio.run(machine.start())

@@ -12,8 +12,9 @@ from blocks.errors import Invalid, NotFound
 from blocks.identity_key import identity_key, read_identity_key
 from flows.promotion.assertion import LONGEST, Unproven, proven
 from flows.promotion.identity import Identity
-from tests.flows.promotion.vouching import KEY, QUESTION, RUN, SECRET, claims, signed
+from tests.flows.promotion.vouching import KEY, QUESTION, RUN, claims, signed
 from tests.flows.promotion.workspace import START
+from tests.servers.gateway import SECRET
 
 PRIVATE = Ed25519PrivateKey.generate()
 PEM = PRIVATE.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo)

@@ -4,8 +4,8 @@ import jwt
 
 from blocks.identity_key import identity_key
 from tests.flows.promotion.workspace import START
+from tests.servers.gateway import SECRET
 
-SECRET = b"a shared secret of more than 32 bytes, only for tests"
 KEY = identity_key(SECRET, "test")
 RUN, QUESTION = "11111111-2222-3333-4444-555555555555", "suspended-approval-1-response"
 
