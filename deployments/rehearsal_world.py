@@ -38,6 +38,7 @@ class RehearsalWorld(World):
 
     manifests: Manifests | None = field(default=None, repr=False)
     cluster: str = ""
+    _argocd: ArgoCD | None = field(default=None, repr=False)
 
     def credentials(self, project: str) -> CredentialsFor:
         """Nothing here asks for credentials."""
@@ -65,7 +66,14 @@ class RehearsalWorld(World):
 
     async def argocd(self, project: str, name: str = "") -> ArgoCD:
         """The sandbox's Argo CD."""
-        return ArgoCD.from_token(self.cluster, "")
+        if self._argocd is None:
+            self._argocd = ArgoCD.from_token(self.cluster, "")
+        return self._argocd
+
+    async def close_argocd(self) -> None:
+        """Stop watching the sandbox."""
+        if self._argocd:
+            await self._argocd.close()
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,13 @@ async def stand(root: Path, manifests: Manifests, scenario: Scenario, file: Path
         await furnish(sandbox.world, scenario, file)
         opened.enter_context(redirected(redirects(scenario, sandbox)))
         here = await _world(root / "drayage", clock, sandbox.url, manifests)
-        for close in (here.registry.aclose, here.charts.aclose, here.web.aclose, here.ledger.close):
+        for close in (
+            here.close_argocd,
+            here.registry.aclose,
+            here.charts.aclose,
+            here.web.aclose,
+            here.ledger.close,
+        ):
             opened.push_async_callback(close)
         await here.ledger.definitions.apply(manifests.definitions, [], "user:rehearsal", scenario.begins_at)
         yield Stand(here, sandbox, clock)
