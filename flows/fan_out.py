@@ -32,7 +32,7 @@ TARGETS = "targets"
 """The kind of what a request waits for: that of `open` Promotions one has ended."""
 
 POLL = 1.0
-STAY = 15.0
+STAY = 10.0
 """Seconds without a change after which the run leaves its worker; who ends wakes it."""
 
 
