@@ -21,7 +21,9 @@ from deployments.sandbox import argocd_api, kubernetes_errors, registry_errors
 from deployments.sandbox.argocd_api import ArgoCDServer
 from deployments.sandbox.argocd_controller import Timing
 from deployments.sandbox.chart_repositories import ChartServer
+from deployments.sandbox.cloud_watch_api import CloudWatchApi
 from deployments.sandbox.control import Control
+from deployments.sandbox.datadog_api import DatadogApi
 from deployments.sandbox.faults import FaultMiddleware, Faults
 from deployments.sandbox.git_remote import GitRemote
 from deployments.sandbox.http_protocol import Protocol
@@ -144,6 +146,8 @@ class Sandbox:
             *ArgoCDServer(world.applications, world.cluster, self.token).routes(),
             *KubernetesApi(world.applications, self.token).routes(),
             *PrometheusApi(world.metrics).routes(),
+            *DatadogApi(world.metrics, self.users).routes(),
+            *CloudWatchApi(world.metrics, self.users).routes(),
             Mount("/charts", ChartServer(world.charts, self.users)),
             Mount("/git", remote),
             *remote.routes(),
