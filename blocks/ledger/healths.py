@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from blocks.ledger import rows
 from blocks.ledger.part import Part
+from blocks.ledger.promotion_rows import IS_OPEN
 from blocks.ledger.records import Json, Phase
 from blocks.ledger.tables import freight, promotions, stage_healths, visits
 
@@ -130,7 +131,7 @@ def _stays() -> sa.Select[Any]:
 def _running() -> sa.Select[Any]:
     return (
         sa.select(promotions.c.project, promotions.c.stage, promotions.c.name)
-        .where(promotions.c.phase == Phase.RUNNING)
+        .where(IS_OPEN, promotions.c.phase == Phase.RUNNING)
         .order_by(promotions.c.created_at)
         .limit(MOST)
     )

@@ -4,14 +4,16 @@ Of the Freight only the newest of each Warehouse is read at first, and what Stag
 `behind` finds what lies deeper.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from blocks.ledger import rows
+from blocks.ledger.column_types import Utc
 from blocks.ledger.definitions import defined
 from blocks.ledger.freezes import frozen
 from blocks.ledger.part import Part
@@ -20,16 +22,11 @@ from blocks.ledger.records import Definition, Freeze, FreightRecord, Hold, Promo
 from blocks.ledger.standings import read_standings
 from blocks.ledger.tables import approvals, freight, holds, promotions, visits
 
-NEWEST = 8
+NEWEST = 5
 """Freight of each Warehouse read at first: more than most Stages trail behind it."""
 
 DEEPEST = 500
 """Freight found behind each door at most, the newest first."""
-
-DOORS = 5_000
-"""Doors asked about in one query: five parameters each, below both databases' limit of 32,766."""
-
-AT_ONCE = 10_000
 
 HEAVY = ("vars", "steps", "collection", "health_checks", "waiting_for", "targets")
 BRIEF_PROMOTION = [column for column in rows.columns(promotions, PromotionRecord) if column.name not in HEAVY]
@@ -43,14 +40,30 @@ Key = tuple[str, str]
 class Door(NamedTuple):
     """A way into a Stage: from an upstream Stage, or straight from a Warehouse when `upstream` is empty.
 
-    What has passed a `control_flow` Stage is not looked for again.
+    What is asked for is Freight discovered at `since` or later, and before `before`. What has passed a `control_flow`
+    Stage is not looked for again.
     """
 
     project: str
     stage: str
     origin: str
     upstream: str
+    since: datetime
+    before: datetime
     control_flow: bool = False
+
+
+Types = dict[str, sa.types.TypeEngine[Any]]
+FREIGHT: Types = {"project": sa.String(), "name": sa.String()}
+DOOR: Types = {
+    "project": sa.String(),
+    "stage": sa.String(),
+    "origin": sa.String(),
+    "upstream": sa.String(),
+    "since": Utc(),
+    "before": Utc(),
+    "control_flow": sa.Boolean(),
+}
 
 
 @dataclass
@@ -89,8 +102,7 @@ class Overviews(Part):
             found.holds = await rows.every(connection, Hold, held)
             found.freezes = await rows.every(connection, Freeze, frozen(project))
             looked_at = _newest_and_held(project).cte("looked_at")
-            among = _among(promotions.c.project, promotions.c.freight, looked_at)
-            await _read_about(connection, found, looked_at, pertinent(project, among))
+            await _read_about(connection, found, looked_at, pertinent(project, _promoted(looked_at)))
         return found
 
     async def behind(self, doors: Sequence[Door], known: Collection[Key]) -> About:
@@ -100,15 +112,11 @@ class Overviews(Part):
         """
         found = About()
         async with self._database.read(snapshot=True) as connection:
-            keys: dict[Key, None] = {}
-            for start in range(0, len(doors), DOORS):
-                query = _behind(doors[start : start + DOORS])
-                keys |= {(row.project, row.name): None for row in await connection.execute(query)}
-            fresh = [key for key in keys if key not in known]
-            for start in range(0, len(fresh), AT_ONCE):
-                looked_at = _values("looked_at", ("project", "name"), fresh[start : start + AT_ONCE])
-                among = _among(promotions.c.project, promotions.c.freight, looked_at)
-                await _read_about(connection, found, looked_at, stopping(among))
+            asked = await connection.execute(_behind(rows.given(connection, "doors", DOOR, doors)))
+            fresh = [key for row in asked if (key := (row.project, row.name)) not in known]
+            if fresh:
+                looked_at = rows.given(connection, "looked_at", FREIGHT, fresh)
+                await _read_about(connection, found, looked_at, stopping(_promoted(looked_at)))
         return found
 
 
@@ -150,9 +158,8 @@ def _newest_and_held(project: str | None) -> sa.CompoundSelect[Any]:
     return sa.union(newest, there, sa.select(holds.c.project, holds.c.freight).where(_of(holds, project)))
 
 
-def _behind(doors: Sequence[Door]) -> sa.Select[Any]:
+def _behind(door: sa.CTE) -> sa.Select[Any]:
     """Select project and name of the Freight that could enter by one of the doors."""
-    door = _values("doors", Door._fields, doors)
     ways = _ways(door)
     passed = sa.exists().where(
         visits.c.project == ways.c.project,
@@ -168,7 +175,12 @@ def _behind(doors: Sequence[Door]) -> sa.Select[Any]:
     ranked = (
         sa.select(freight.c.project, freight.c.name, rank.label("rank"))
         .join(ways, sa.and_(freight.c.project == ways.c.project, freight.c.name == ways.c.freight))
-        .where(freight.c.origin == ways.c.origin, sa.or_(sa.not_(ways.c.control_flow), sa.not_(passed)))
+        .where(
+            freight.c.origin == ways.c.origin,
+            freight.c.discovered_at >= ways.c.since,
+            freight.c.discovered_at < ways.c.before,
+            sa.or_(sa.not_(ways.c.control_flow), sa.not_(passed)),
+        )
         .subquery("ranked")
     )
     return sa.select(ranked.c.project, ranked.c.name).where(ranked.c.rank <= DEEPEST).distinct()
@@ -176,7 +188,7 @@ def _behind(doors: Sequence[Door]) -> sa.Select[Any]:
 
 def _ways(door: sa.CTE) -> sa.CTE:
     """Select Freight before a Stage, and whether that is control-flow, for each way in that is open to it."""
-    to = (door.c.project, door.c.stage, door.c.origin, door.c.control_flow)
+    to = (door.c.project, door.c.stage, door.c.origin, door.c.since, door.c.before, door.c.control_flow)
     verified = sa.select(*to, visits.c.freight).join(
         visits,
         sa.and_(
@@ -195,19 +207,13 @@ def _ways(door: sa.CTE) -> sa.CTE:
     return sa.union(verified, approved, straight.where(door.c.upstream == "")).cte("ways")
 
 
-def _values(name: str, columns: Iterable[str], lines: Sequence[tuple[Any, ...]]) -> sa.CTE:
-    """A table of given values."""
-    types = {"control_flow": sa.Boolean}
-    typed = [sa.column(each, types.get(each, sa.String)) for each in columns]
-    return sa.values(*typed, name=f"given_{name}").data(list(lines)).cte(name)
-
-
 def _is(project: sa.ColumnElement[str], name: sa.ColumnElement[str], table: sa.FromClause) -> sa.ColumnElement[bool]:
     return sa.and_(project == table.c[0], name == table.c[1])
 
 
-def _among(project: sa.ColumnElement[str], name: sa.ColumnElement[str], table: sa.CTE) -> sa.ColumnElement[bool]:
-    return sa.tuple_(project, name).in_(sa.select(table.c[0], table.c[1]))
+def _promoted(looked_at: sa.CTE) -> sa.ColumnElement[bool]:
+    """The promotions of the Freight looked at."""
+    return _is(promotions.c.project, promotions.c.freight, looked_at)
 
 
 def _of(table: sa.Table, project: str | None) -> sa.ColumnElement[bool]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from blocks.ledger.promotion_rows import OPEN
+from blocks.ledger.promotion_rows import IS_OPEN, OPEN
 from blocks.ledger.records import Phase
 from blocks.ledger.tables import definitions, promotions, visits
 
@@ -42,7 +42,7 @@ def _open_ones(project: str | None) -> sa.Select[Any]:
     of_stages = sa.select(promotions.c.project, promotions.c.name).where(
         _of(promotions, project), promotions.c.target == ""
     )
-    return of_stages.where(promotions.c.phase.in_(OPEN))
+    return of_stages.where(IS_OPEN)
 
 
 def _last_ones(project: str | None) -> sa.Select[Any]:

@@ -18,7 +18,7 @@ class PromotionCleanUps(Part):
 
     async def to_clean_up(self, since: datetime, limit: int = 500) -> list[PromotionRecord]:
         """Return promotions aborted since then whose clean-up steps are still to be run, newest first."""
-        aborted = sa.and_(promotions.c.phase == Phase.ABORTED, promotions.c.finished_at >= since)
+        aborted = sa.and_(rows.word(promotions.c.phase, Phase.ABORTED), promotions.c.finished_at >= since)
         query = all_promotions().where(aborted).order_by(promotions.c.finished_at.desc()).limit(limit)
         async with self._database.read() as connection:
             found = await rows.every(connection, PromotionRecord, query)

@@ -12,7 +12,7 @@ from blocks.ledger import rows
 from blocks.ledger.freight_rows import pin
 from blocks.ledger.part import Part
 from blocks.ledger.pertinent import newest, pertinent
-from blocks.ledger.promotion_rows import OPEN, all_promotions, locked, named, write_promotion_event
+from blocks.ledger.promotion_rows import IS_OPEN, OPEN, all_promotions, locked, named, write_promotion_event
 from blocks.ledger.records import CONTROLLER, Phase, PromotionRecord
 from blocks.ledger.tables import promotions
 
@@ -52,7 +52,7 @@ class PromotionQueries(Part):
 
     async def open(self, project: str | None = None, limit: int = 1_000) -> list[PromotionRecord]:
         """Return pending and running promotions, oldest first, of one project where given."""
-        query = all_promotions().where(promotions.c.phase.in_(OPEN))
+        query = all_promotions().where(IS_OPEN)
         if project is not None:
             query = query.where(promotions.c.project == project)
         return await self._every(query.order_by(promotions.c.created_at, promotions.c.name).limit(limit))
@@ -95,7 +95,7 @@ class PromotionQueries(Part):
     async def waiting(self, limit: int = 500) -> list[PromotionRecord]:
         """Return promotions, begun or not, that no run works on because they wait for something, oldest first."""
         something = sa.cast(promotions.c.waiting_for, sa.String) != "{}"
-        waits = sa.and_(promotions.c.phase.in_(OPEN), promotions.c.owner == "", something)
+        waits = sa.and_(IS_OPEN, promotions.c.owner == "", something)
         found = await self._every(all_promotions().where(waits).order_by(promotions.c.created_at).limit(limit))
         return [record for record in found if record.waiting_for.get("wake_when")]
 

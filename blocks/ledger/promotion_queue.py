@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from blocks.ledger import rows
 from blocks.ledger.part import Part
-from blocks.ledger.promotion_rows import all_promotions, locked, named, write_promotion_event
+from blocks.ledger.promotion_rows import IS_OPEN, all_promotions, locked, named, write_promotion_event
 from blocks.ledger.records import CONTROLLER, Phase, PromotionRecord
 from blocks.ledger.tables import promotions
 
@@ -30,7 +30,7 @@ class PromotionQueue(Part):
 
     async def queued(self, limit: int = MOST) -> list[PromotionRecord]:
         """Return the pending promotions that are known to wait for something, oldest first."""
-        query = all_promotions().where(promotions.c.phase == Phase.PENDING)
+        query = all_promotions().where(IS_OPEN, promotions.c.phase == Phase.PENDING)
         async with self._database.read() as connection:
             found = await rows.every(connection, PromotionRecord, query.order_by(promotions.c.created_at).limit(limit))
         return [record for record in found if record.waiting_for]
@@ -63,7 +63,7 @@ class PromotionQueue(Part):
 
     async def superseded_runs(self, since: datetime, limit: int = MOST) -> list[PromotionRecord]:
         """Return those superseded since then whose flow runs may not have ended yet, newest first."""
-        aborted = sa.and_(promotions.c.phase == Phase.ABORTED, promotions.c.finished_at >= since)
+        aborted = sa.and_(rows.word(promotions.c.phase, Phase.ABORTED), promotions.c.finished_at >= since)
         query = all_promotions().where(aborted).order_by(promotions.c.finished_at.desc()).limit(limit)
         async with self._database.read() as connection:
             found = await rows.every(connection, PromotionRecord, query)

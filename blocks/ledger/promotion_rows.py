@@ -14,6 +14,9 @@ from blocks.ledger.tables import promotions, step_runs
 
 OPEN = (Phase.PENDING, Phase.RUNNING)
 
+IS_OPEN = rows.word(promotions.c.phase, *OPEN)
+"""The promotions that are not over, found by their index."""
+
 
 def all_promotions() -> sa.Select[Any]:
     """Select promotions as records."""

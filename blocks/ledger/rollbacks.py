@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from blocks.ledger import rows
 from blocks.ledger.part import Part
 from blocks.ledger.records import Phase, VerificationPhase
 from blocks.ledger.tables import freight, promotions, verifications, visits
@@ -76,12 +77,12 @@ class Rollbacks(Part):
     async def failing(self, since: datetime, limit: int = MOST_STAGES) -> list[tuple[str, str]]:
         """Return (project, Stage) wherever a Promotion or a verification has failed since then."""
         bad_promotions = sa.select(promotions.c.project, promotions.c.stage).where(
-            promotions.c.phase.in_((Phase.FAILED, Phase.ERRORED)),
+            rows.word(promotions.c.phase, Phase.FAILED, Phase.ERRORED),
             promotions.c.finished_at >= since,
             promotions.c.target == "",
         )
         bad_verifications = sa.select(verifications.c.project, verifications.c.stage).where(
-            verifications.c.phase.in_((VerificationPhase.FAILED, VerificationPhase.ERROR)),
+            rows.word(verifications.c.phase, VerificationPhase.FAILED, VerificationPhase.ERROR),
             verifications.c.finished_at >= since,
         )
         both = sa.union(bad_promotions, bad_verifications).order_by("project", "stage").limit(limit)

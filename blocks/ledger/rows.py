@@ -1,7 +1,9 @@
 """Between records and rows: columns are named as the records' fields."""
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -48,6 +50,44 @@ def insert(connection: AsyncConnection, table: sa.Table) -> postgresql.Insert | 
 async def changed(connection: AsyncConnection, statement: sa.Executable) -> bool:
     """Run a statement and say whether it changed a row."""
     return (await connection.execute(statement)).rowcount > 0
+
+
+def word(column: sa.Column[Any], *words: Any) -> sa.ColumnElement[bool]:
+    """Whether a column has one of some words, in the order given, which are written out in the statement.
+
+    SQLite uses a partial index only for a condition that is worded as the index's own.
+    """
+    if len(words) == 1:
+        return column == sa.bindparam(None, words[0], literal_execute=True, unique=True)
+    return column.in_(sa.bindparam(None, list(words), expanding=True, literal_execute=True, unique=True))
+
+
+def given(
+    connection: AsyncConnection, name: str, columns: Mapping[str, sa.types.TypeEngine[Any]], lines: Sequence[Any]
+) -> sa.CTE:
+    """A table of given values, text, truths and times, as one parameter however many lines there are."""
+    text = sa.literal(json.dumps([[_plain(each, connection) for each in line] for line in lines]), sa.Text)
+    if connection.dialect.name == "sqlite":
+        line = sa.func.json_each(text).table_valued("value", name=f"{name}_lines").c.value
+        read = [sa.func.json_extract(line, f"$[{place}]") for place in range(len(columns))]
+        typed: list[sa.ColumnElement[Any]] = [
+            sa.type_coerce(each, kind) for each, kind in zip(read, columns.values(), strict=True)
+        ]
+    else:
+        lines_of = sa.func.json_array_elements(sa.cast(text, sa.JSON)).table_valued("value", name=f"{name}_lines")
+        read = [sa.func.json_extract_path_text(lines_of.c.value, str(place)) for place in range(len(columns))]
+        typed = [sa.cast(each, kind) for each, kind in zip(read, columns.values(), strict=True)]
+    return sa.select(*(each.label(column) for each, column in zip(typed, columns, strict=True))).cte(name)
+
+
+def _plain(value: Any, connection: AsyncConnection) -> Any:
+    """A value as JSON, times as the database writes them."""
+    if not isinstance(value, datetime):
+        return value
+    there = value.astimezone(UTC)
+    if connection.dialect.name == "sqlite":
+        return there.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+    return there.isoformat()
 
 
 def batches(items: Sequence[R]) -> Iterator[Sequence[R]]:

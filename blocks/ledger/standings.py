@@ -28,8 +28,9 @@ async def standings_of(connection: AsyncConnection, project: str, freight_names:
 
 async def read_standings(connection: AsyncConnection, looked_at: sa.CTE) -> dict[tuple[str, str], Standing]:
     """Return the standings of Freight by project and name, as a query selects it; of what has been nowhere, none."""
-    pairs = sa.select(looked_at.c[0], looked_at.c[1])
-    stays, approved = (sa.tuple_(each.c.project, each.c.freight).in_(pairs) for each in (visits, approvals))
+    stays, approved = (
+        sa.and_(each.c.project == looked_at.c[0], each.c.freight == looked_at.c[1]) for each in (visits, approvals)
+    )
     return await _read(connection, stays, approved)
 
 

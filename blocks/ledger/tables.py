@@ -211,7 +211,7 @@ promotions = sa.Table(
     _only("uq_promotions_running", "project", "stage", "target", where="phase = 'Running'"),
     _only("uq_promotions_flow_run_id", "flow_run_id", where="flow_run_id IS NOT NULL"),
     sa.Index("ix_promotions_newest", "project", "created_at", "name"),
-    sa.Index("ix_promotions_newest_of_stage", "project", "stage", "created_at", "name"),
+    sa.Index("ix_promotions_newest_of_stage", "project", "stage", "created_at", "name", "phase", "target"),
     _only(
         "uq_promotions_automatic",
         "project",
@@ -220,7 +220,13 @@ promotions = sa.Table(
         where=f"actor = '{CONTROLLER}' AND phase IN ('Pending', 'Running') AND target = ''",
     ),
     _only("uq_promotions_target", "project", "request", "target", where="target <> ''"),
-    sa.Index("ix_promotions_newest_of_freight", "project", "freight", "stage", "created_at", "name"),
+    sa.Index("ix_promotions_newest_of_freight", "project", "freight", "stage", "created_at", "name", "phase", "target"),
+    sa.Index(
+        "ix_promotions_aborted",
+        "finished_at",
+        postgresql_where=sa.text("phase = 'Aborted'"),
+        sqlite_where=sa.text("phase = 'Aborted'"),
+    ),
     sa.Index(
         "ix_promotions_open",
         "created_at",

@@ -53,7 +53,7 @@ class Verifications(Part):
 
     async def open(self, limit: int = 1_000) -> list[VerificationRecord]:
         """Return what is not over in all projects, oldest first."""
-        query = _all().where(verifications.c.phase.in_(OPEN))
+        query = _all().where(rows.word(verifications.c.phase, *OPEN))
         async with self._database.read() as connection:
             return await rows.every(
                 connection, VerificationRecord, query.order_by(verifications.c.started_at).limit(limit)

@@ -7,7 +7,7 @@ not, what could enter that Stage is read too, however old it is.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from blocks.ledger.ledger import Ledger
 from blocks.ledger.overview import NEWEST, Door, Overview
@@ -16,6 +16,8 @@ from flows.stage.candidate import candidate, held_origins, matches_upstream
 from flows.stage.model import FreightRequest
 from flows.stage.outlook import Outlook
 from flows.stage.pipeline import KINDS, StageDefinition, build_pipeline
+
+ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 Outlooks = dict[str, Outlook]
 """By project."""
@@ -50,8 +52,8 @@ def undecided(outlook: Outlook, now: datetime) -> list[Door]:
         door
         for stage in outlook.pipeline.stages.values()
         for request in stage.spec.requested_freight
-        if request.origin.name in floors and _open(outlook, stage, request, floors[request.origin.name], now)
-        for door in _doors(outlook, stage, request)
+        if (floor := floors.get(request.origin.name)) and (since := _open_since(outlook, stage, request, floor, now))
+        for door in _doors(outlook, stage, request, since, floor)
     ]
 
 
@@ -61,23 +63,29 @@ def _floor(known: Iterable[FreightRecord]) -> datetime | None:
     return newest[NEWEST - 1] if len(newest) >= NEWEST else None
 
 
-def _open(outlook: Outlook, stage: StageDefinition, request: FreightRequest, floor: datetime, now: datetime) -> bool:
-    """Whether it is open what of one origin enters a Stage by itself."""
+def _open_since(
+    outlook: Outlook, stage: StageDefinition, request: FreightRequest, floor: datetime, now: datetime
+) -> datetime | None:
+    """How old Freight is at most of which it is open whether it enters a Stage by itself; None when it is decided."""
     if stage.control_flow:
-        return True
+        return ALWAYS
     if not outlook.pipeline.auto(stage.name) or matches_upstream(request):
-        return False
+        return None
     situation = outlook.situation(stage)
     if request.origin.name in held_origins(situation):
-        return False
+        return None
     best = candidate(situation, request, outlook.known, now)
-    return best is None or best.discovered_at < floor
+    if best is None:
+        return ALWAYS
+    return best.discovered_at if best.discovered_at < floor else None
 
 
-def _doors(outlook: Outlook, stage: StageDefinition, request: FreightRequest) -> Iterator[Door]:
-    upstream = [""] if request.sources.direct else request.sources.stages
-    for each in upstream:
-        yield Door(outlook.pipeline.project, stage.name, request.origin.name, each, stage.control_flow)
+def _doors(
+    outlook: Outlook, stage: StageDefinition, request: FreightRequest, since: datetime, before: datetime
+) -> Iterator[Door]:
+    project, origin = outlook.pipeline.project, request.origin.name
+    for upstream in [""] if request.sources.direct else request.sources.stages:
+        yield Door(project, stage.name, origin, upstream, since, before, stage.control_flow)
 
 
 def _outlooks(seen: Overview, project: str | None) -> Outlooks:
