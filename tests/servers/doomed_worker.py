@@ -13,10 +13,12 @@ import inspect
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Lock
 from types import SimpleNamespace
 from typing import Any
 
@@ -127,40 +129,49 @@ def _fork(order: Order) -> int:
 
 
 class Nursery:
-    """The process that forks doomed workers, seen from a test."""
+    """The process that forks doomed workers, seen from a test; also for tests of several event loops."""
 
-    def __init__(self, log: Path, env: dict[str, str]) -> None:
-        """Keep the settings; `env` is what the workers are told."""
-        self._log, self._env = log, env
+    def __init__(self, log: Path, env: dict[str, str], module: str = "tests.servers.doomed_worker") -> None:
+        """Keep the settings; `env` is what the workers are told, `module` the program that forks them."""
+        self._log, self._env, self._module = log, env, module
         self._born: list[int] = []
-        self._one_at_a_time = asyncio.Lock()
+        self._one_at_a_time = Lock()
 
-    async def __aenter__(self) -> "Nursery":
+    def __enter__(self) -> "Nursery":
         """Start; the import takes some seconds and is not waited for."""
+        command, pipe = [sys.executable, "-m", self._module], subprocess.PIPE
         with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "tests.servers.doomed_worker"),
-                env=os.environ | self._env,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-            )
+            self._process = subprocess.Popen(command, env=os.environ | self._env, stdin=pipe, stdout=pipe, stderr=log)
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    def __exit__(self, *_: object) -> None:
         """End the process and every worker that still lives."""
         for pid in self._born:
             end(pid, signal.SIGKILL)
-        assert self._process.stdin
-        self._process.stdin.close()
-        await self._process.wait()
+        self._process.communicate()
 
-    async def bear(self, order: Order) -> int:
+    async def __aenter__(self) -> "Nursery":
+        """Start."""
+        return self.__enter__()
+
+    async def __aexit__(self, *_: object) -> None:
+        """End."""
+        await asyncio.to_thread(self.__exit__)
+
+    def said(self) -> str:
+        """The end of what the workers wrote."""
+        return self._log.read_text()[-4_000:]
+
+    async def bear(self, order: Any) -> int:
         """Fork a worker. Returns its process id."""
+        return await asyncio.to_thread(self._bear, json.dumps(asdict(order)).encode() + b"\n")
+
+    def _bear(self, line: bytes) -> int:
         assert self._process.stdin and self._process.stdout
-        async with self._one_at_a_time:
-            self._process.stdin.write(json.dumps(asdict(order)).encode() + b"\n")
-            pid = int(await self._process.stdout.readline())
+        with self._one_at_a_time:
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+            pid = int(self._process.stdout.readline())
         self._born.append(pid)
         return pid
 
@@ -177,7 +188,7 @@ def alive(pid: int) -> bool:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
-    return b"tests.servers.doomed_worker" in command
+    return b"tests.servers.doomed_" in command
 
 
 def main() -> None:
