@@ -223,9 +223,14 @@ def _verification(record: VerificationRecord) -> Json:
             "message": record.message,
             "startTime": _time(record.started_at),
             "finishTime": _time(record.finished_at),
-            "metrics": record.metrics or None,
+            "metrics": [_without_points(each) for each in record.metrics] or None,
         }
     )
+
+
+def _without_points(metric: Json) -> Json:
+    """A metric as Argo Rollouts has it; what is drawn is in the artifacts."""
+    return {name: value for name, value in metric.items() if name != "points"}
 
 
 def _step(run: StepRun) -> Json:

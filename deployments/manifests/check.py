@@ -18,6 +18,7 @@ from flows.stage.graph import cycles
 from flows.stage.model import StagePolicySpec, StageSelector, StageSpec
 from flows.stage.project_config import ProjectConfigSpec
 from flows.stage.selector import name_pattern
+from flows.verification.model import AnalysisTemplateSpec
 from flows.warehouse.model import WarehouseSpec
 
 Found = Iterator[tuple[str, str]]
@@ -103,6 +104,16 @@ def _task(task: Resource, _known: Known) -> Found:
     yield from step_problems(spec.steps, in_task=True)
 
 
+def _template(template: Resource, known: Known) -> Found:
+    """The templates it names exist. A shared one may name a project's own, which only that project can tell."""
+    spec: AnalysisTemplateSpec = template.spec
+    for index, nested in enumerate(spec.templates):
+        kind = "ClusterAnalysisTemplate" if nested.cluster_scope else "AnalysisTemplate"
+        if template.project or nested.cluster_scope:
+            path = f"templates[{index}].templateName"
+            yield from _named(known, kind, scope(kind, template.project), nested.template_name, path)
+
+
 def _warehouse(warehouse: Resource, _known: Known) -> Found:
     spec: WarehouseSpec = warehouse.spec
     yield from warehouse_problems(spec)
@@ -147,4 +158,6 @@ CHECKS: dict[str, Callable[[Resource, Known], Found]] = {
     "ProjectConfig": _project_config,
     "ClusterConfig": _cluster_config,
     "StagePolicy": _stage_policy,
+    "AnalysisTemplate": _template,
+    "ClusterAnalysisTemplate": _template,
 }
