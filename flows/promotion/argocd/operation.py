@@ -15,10 +15,14 @@ COMPLETED = ("Succeeded", "Failed", "Error")
 
 @dataclass(frozen=True)
 class Standing:
-    """What to do about an Application: start our operation, wait, or read the outcome of ours; and why."""
+    """What to do about an Application: start our operation, wait, or read the outcome of ours; and why.
+
+    `again`: ours has ended without what was wanted of it.
+    """
 
     action: Literal["start", "wait", "succeeded", "failed"]
     message: str
+    again: bool = False
 
 
 def standing(application: Application, promotion: str, desired: list[str]) -> Standing:
@@ -47,9 +51,10 @@ def _ours(application: Application, state: dict[str, Any], desired: list[str]) -
         return Standing("wait", f"{label(application)} runs our operation")
     result = state.get("syncResult")
     if result is None:
-        return Standing("start", f"{label(application)} finished our operation without a sync result")
+        said = f": {state['message']}" if state.get("message") else ""
+        return Standing("start", f"{label(application)} finished our operation without a sync result{said}", again=True)
     if off := _off(desired, result.get("revisions") or [result.get("revision", "")]):
-        return Standing("start", f"{label(application)} was synced to {off[1]!r}, not to {off[0]!r}")
+        return Standing("start", f"{label(application)} was synced to {off[1]!r}, not to {off[0]!r}", again=True)
     if phase == "Succeeded":
         return Standing("succeeded", f"{label(application)} is synced")
     return Standing("failed", f"{label(application)} failed to sync: {state.get('message') or phase}")

@@ -47,7 +47,8 @@ class Sync:
 class UpdateDecision:
     """What one attempt comes to. `syncs` are to be applied even when `error` is set; they come before it.
 
-    `waiting_for` holds a sentence per Application that is not done; empty and without error: all are.
+    `waiting_for` holds a sentence per Application that is not done; empty and without error: all are. `again`: some
+    sync repeats one of ours that ended in vain.
     """
 
     syncs: list[Sync] = field(default_factory=list)
@@ -55,6 +56,7 @@ class UpdateDecision:
     health_checks: list[dict[str, Any]] = field(default_factory=list)
     waiting_for: list[str] = field(default_factory=list)
     error: DrayageError | None = None
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ def _app(app: AppUpdate, applications: list[Application], who: Promoting, decisi
             raise Retryable(stands.message)
         if stands.action == "start":
             decision.syncs.append(Sync(application, _patch(application, sources, who)))
+            decision.again |= stands.again
         if stands.action != "succeeded":
             decision.waiting_for.append(stands.message)
 

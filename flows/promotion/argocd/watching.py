@@ -41,9 +41,14 @@ class Watching:
             for change in changes:
                 change.cancel()
 
-    def waiting(self, ctx: StepContext, sentences: Sequence[str], outputs: Outputs) -> Waiting:
-        """Say what is waited for. Without a watch the looks are counted in the output `looks`, and get rarer."""
+    def waiting(self, ctx: StepContext, sentences: Sequence[str], outputs: Outputs, *, slowly: bool = False) -> Waiting:
+        """Say what is waited for. Without a watch the looks are counted in the output `looks`, and get rarer.
+
+        `slowly` waits for a time and not to be woken: what is repeated in vain would be at once, again and again.
+        """
         looks = int(ctx.previous.get("looks", 0)) + 1
+        if slowly:
+            return Waiting("; ".join(sentences), OFTEN, outputs | {"looks": looks})
         seconds = WATCHED if self.is_current else min(OFTEN, float(looks))
         return Waiting("; ".join(sentences), seconds, outputs | {"looks": looks}, rest=self.rest)
 

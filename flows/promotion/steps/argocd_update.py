@@ -30,7 +30,7 @@ async def run(config: UpdateConfig, ctx: StepContext) -> StepResult:
         raise decision.error
     outputs = {"apps": named(decision.applications)}
     if decision.waiting_for:
-        return watching.waiting(ctx, decision.waiting_for + refused, outputs)
+        return watching.waiting(ctx, decision.waiting_for + refused, outputs, slowly=decision.again)
     return Succeeded(outputs | {HEALTH_CHECKS: _checks(config, decision)}, _synced(len(decision.applications)))
 
 
