@@ -9,8 +9,8 @@ from flows.promotion.steps import STEPS
 from tests.deployments.manifests.report import PROJECT, WAREHOUSE, report
 
 KINDS = (
-    "Project, ProjectConfig, Warehouse, Stage, PromotionTask, ClusterPromotionTask, AnalysisTemplate, "
-    "ClusterAnalysisTemplate, StagePolicy, Secret, ConfigMap"
+    "Project, ProjectConfig, ClusterConfig, Warehouse, Stage, Target, PromotionTask, ClusterPromotionTask, "
+    "AnalysisTemplate, ClusterAnalysisTemplate, StagePolicy, Secret, ConfigMap"
 )
 
 
@@ -264,8 +264,16 @@ spec:
             id="unknown-template",
         ),
         pytest.param(
-            PROJECT + WAREHOUSE + _stage("main", "direct: true", more="  targets: {selectors: []}\n"),
-            ["19: spec.targets: fan-out to targets is not available yet; remove the field"],
+            PROJECT
+            + WAREHOUSE
+            + _stage(
+                "main", "direct: true", more="  targets: {selectors: [{name: eu}, {matchLabels: {}}], all: true}\n"
+            ),
+            [
+                "19: spec.targets.all: is no field here, expected one of selectors, remove it",
+                "19: spec.targets.selectors[0].name: is no field here, expected one of matchExpressions, matchLabels, "
+                "remove it",
+            ],
             id="targets",
         ),
         pytest.param(
