@@ -24,6 +24,7 @@ from blocks.errors import DrayageError, Refused
 from blocks.identity_key import IdentityKey, read_identity_key
 from blocks.ledger.ledger import Ledger
 from blocks.ledger.records import PromotionRecord, StepRun
+from flows.current_run import current_run, leave_quietly
 from flows.promotion.assertion import Unproven, proven
 from flows.promotion.identity import Identity
 from flows.promotion.result import Answer, Form
@@ -123,12 +124,18 @@ async def ask(step: StepRun, form: Form) -> None:
 
 
 async def suspend(key: str, form: Form) -> None:
-    """Suspend the run with a form. Returns only when the question of this key had been asked before."""
+    """Suspend the run with a form. Returns only when the question of this key had been asked before.
+
+    A run that Prefect lets nobody suspend has been taken from this execution, which then ends without a word.
+    """
     wanted: Any = _run_input(form)
     try:
         await suspend_flow_run(wait_for_input=wanted, key=key)
     except ObjectNotFound:
         return
+    except RuntimeError as error:
+        get_run_logger().warning("this execution leaves the run to another: %s", error)
+        await leave_quietly(current_run())
 
 
 def _run_input(form: Form) -> type[RunInput]:
