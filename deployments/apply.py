@@ -137,6 +137,9 @@ async def _remove(here: World, client: PrefectClient, gone: Sequence[Definition]
     now = datetime.now(UTC)
     for each in stages:
         await here.ledger.stages.remove(each.project, each.name, now)
+    for each in gone:
+        if each.kind == "Project":
+            await here.ledger.freezes.unfreeze(each.name, actor, "its project was deleted", now)
     if gone:
         await here.ledger.definitions.apply([], [(each.kind, each.project, each.name) for each in gone], actor, now)
 
