@@ -26,9 +26,20 @@ KINDS = (
             id="unknown-kind",
         ),
         pytest.param(
-            "apiVersion: kargo.akuity.io/v1alpha1\nkind: ClusterConfig\nmetadata: {name: cluster}\n",
-            ["stdin:2: document 1 (ClusterConfig/cluster): kind: ClusterConfig is not available yet; remove it"],
+            "apiVersion: kargo.akuity.io/v1alpha1\nkind: EventRouter\nmetadata: {name: all}\n",
+            ["stdin:2: document 1 (EventRouter/all): kind: EventRouter is not available yet; remove it"],
             id="kind-not-yet",
+        ),
+        pytest.param(
+            "apiVersion: kargo.akuity.io/v1alpha1\nkind: ClusterConfig\nmetadata: {name: mine}\nspec:\n"
+            "  gitClient: {name: Ann}\n",
+            [
+                "stdin:3: document 1 (ClusterConfig/mine): metadata.name: is 'mine', expected 'cluster', "
+                "there is only one: rename it",
+                "stdin:5: document 1 (ClusterConfig/mine): spec.gitClient: the Git author of the installation comes "
+                "from settings (DRAYAGE_GIT_…), not from here; remove the field",
+            ],
+            id="cluster-config",
         ),
         pytest.param(
             "apiVersion: kargo.akuity.io/v1\nkind: Project\nmetadata: {name: demo}\n",
@@ -383,12 +394,19 @@ spec:
             "  promotionPolicies:\n  - {stage: a, autoRollback: {onPromotion: [Failed]}}\n"
             "  webhookReceivers:\n  - {name: gh, github: {secretRef: {name: s}}}\n"
             "  freightLinks: [{title: t, url: u}]\n  stageLinks: [{title: t, url: u}]\n"
-            "  promotionWindows: [{name: w, kind: Deny, dtstart: a, dtend: b}]\n",
+            "  promotionWindows:\n  - {name: w, kind: Deny, dtstart: a, dtend: '20260101'}\n"
+            "  - {name: x, kind: Allow, dtstart: '20260102', dtend: '20260101'}\n"
+            "  - {name: z, kind: Allow, dtstart: '20260101', dtend: '20260102', rrule: FREQ=DALY}\n",
             [
                 "11: spec.webhookReceivers: webhook receivers are not available yet; remove the field",
                 "13: spec.freightLinks: links beside Freight are not available yet; remove the field",
                 "14: spec.stageLinks: links beside Stages are not available yet; remove the field",
-                "15: spec.promotionWindows: promotion windows are not available yet; remove the field",
+                "16: spec.promotionWindows[0].dtstart: 'a' is no iCalendar time, expected such as "
+                "TZID=Europe/Berlin:20260102T180000; write that",
+                "17: spec.promotionWindows[1].dtend: ends at '20260101', which is not after its start '20260102'; "
+                "correct one of them",
+                "18: spec.promotionWindows[2].rrule: rrule 'FREQ=DALY' needs a FREQ of YEARLY, MONTHLY, WEEKLY, "
+                "DAILY, HOURLY; correct it",
             ],
             id="not-yet",
         ),
