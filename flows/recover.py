@@ -163,6 +163,8 @@ async def _recover_verifications(here: World, client: PrefectClient, now: dateti
             done.append(f"verification {record.id} of {record.stage}: {verdict.what}, because {verdict.sentence}")
             with _logged(record.id):
                 await _act_on_verification(here, client, record, verdict, now)
+        if verdict.what == "abort" and run and run.state.is_cancelling() and record.flow_run_id not in alive:
+            await let_go(client, run)
     return done
 
 
