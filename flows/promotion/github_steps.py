@@ -18,6 +18,9 @@ RUN, ISSUE = "workflow-run", "issue"
 METADATA_KEY = "github-issue-number"
 """Kargo's key of Freight's metadata under which the number of its issue is."""
 
+LONGEST_SHOWN = 2_000
+"""Characters of an issue or a comment that a dry run shows."""
+
 CLOCKS_APART = timedelta(minutes=5)
 
 

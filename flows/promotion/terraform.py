@@ -28,6 +28,9 @@ SECONDS = 3_600.0
 CHANGES = 2
 """Exit code of a plan with `-detailed-exitcode` that would change something."""
 
+LONGEST_SHOWN = 8_000
+"""Characters of a plan that a dry run shows."""
+
 LOCK_TIMEOUT = "-lock-timeout=60s"
 
 Json = dict[str, Any]

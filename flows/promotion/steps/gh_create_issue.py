@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from flows.promotion.github_steps import METADATA_KEY, GitHubConfig, issues_of, marked, marker, since
+from flows.promotion.foresight import Foreseen, Imagined, code, cut, fenced
+from flows.promotion.github_steps import LONGEST_SHOWN, METADATA_KEY, GitHubConfig, issues_of, marked, marker, since
 from flows.promotion.result import StepContext, Succeeded
 
 OUTWARD = True
@@ -31,3 +32,9 @@ async def run(config: Config, ctx: StepContext) -> Succeeded:
         await ctx.control.put_metadata("Freight", ctx.freight, {METADATA_KEY: issue.number})
     said = "was open already" if found else "is open"
     return Succeeded({"issueNumber": issue.number, "url": issue.url}, f"issue {issue.number} {said}")
+
+
+async def foresee(config: Config, ctx: StepContext, imagined: Imagined) -> Foreseen:
+    """Show the issue. Nobody knows its number yet."""
+    body = f":\n\n{fenced(cut(config.body, LONGEST_SHOWN), 'markdown')}" if config.body else ""
+    return Foreseen(f"would open an issue {code(config.title)} in {code(config.repo_url)}{body}", known=False)

@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from flows.promotion.github_steps import GitHubConfig, issues_of, marked, marker, since
+from flows.promotion.foresight import Foreseen, Imagined, code, cut, fenced
+from flows.promotion.github_steps import LONGEST_SHOWN, GitHubConfig, issues_of, marked, marker, since
 from flows.promotion.result import StepContext, Succeeded
 
 OUTWARD = True
@@ -23,3 +24,10 @@ async def run(config: Config, ctx: StepContext) -> Succeeded:
     if comment is None:
         comment = await issues.comment(config.issue_number, marked(config.body, ctx))
     return Succeeded({"commentID": comment.id, "url": comment.url})
+
+
+async def foresee(config: Config, ctx: StepContext, imagined: Imagined) -> Foreseen:
+    """Show the comment."""
+    body = fenced(cut(config.body, LONGEST_SHOWN), "markdown")
+    said = f"would comment on issue {config.issue_number} of {code(config.repo_url)}:\n\n{body}"
+    return Foreseen(said, known=False)

@@ -3,6 +3,7 @@
 from pydantic import Field, model_validator
 
 from blocks.errors import NotFound
+from flows.promotion.foresight import Foreseen, Imagined
 from flows.promotion.github_steps import GitHubConfig, issues_of, shown
 from flows.promotion.result import StepContext, Succeeded
 
@@ -33,3 +34,9 @@ async def run(config: Config, ctx: StepContext) -> Succeeded:
         except NotFound:
             found = []
     return Succeeded({"issues": [shown(each) for each in found]}, f"{len(found)} found")
+
+
+async def foresee(config: Config, ctx: StepContext, imagined: Imagined) -> Foreseen:
+    """Look now: it only reads."""
+    found = await run(config, ctx)
+    return Foreseen(found.message, found.outputs)

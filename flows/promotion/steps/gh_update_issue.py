@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from flows.promotion.foresight import Foreseen, Imagined, code
 from flows.promotion.github_steps import GitHubConfig, issues_of, shown
 from flows.promotion.result import StepContext, Succeeded
 
@@ -38,3 +39,11 @@ async def run(config: Config, ctx: StepContext) -> Succeeded:
     issues = await issues_of(config, ctx)
     issue = await issues.update(config.issue_number, config.model_dump(include=_FIELDS, exclude_none=True))
     return Succeeded({"issue": shown(issue)}, f"issue {issue.number} is {issue.state}")
+
+
+async def foresee(config: Config, ctx: StepContext, imagined: Imagined) -> Foreseen:
+    """Look at the issue and say what would be set."""
+    issue = await (await issues_of(config, ctx)).get(config.issue_number)
+    wanted = config.model_dump(include=_FIELDS, exclude_none=True, by_alias=True)
+    fields = ", ".join(f"{name} to {code(str(value)[:200])}" for name, value in wanted.items())
+    return Foreseen(f"would set {fields} of issue {issue.number}, {code(issue.title)}", known=False)

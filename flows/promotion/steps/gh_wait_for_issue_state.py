@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from flows.duration import parse_duration
+from flows.promotion.foresight import Foreseen, Imagined, code
 from flows.promotion.github_steps import ISSUE, GitHubConfig, issues_of, shown, waits_for
 from flows.promotion.result import StepContext, Succeeded, Waiting
 from flows.promotion.web_address import Positive
@@ -30,3 +31,10 @@ async def run(config: Config, ctx: StepContext) -> Succeeded | Waiting:
     wake_when = waits_for(ISSUE, config, issue.number, config.expected_state)
     poll = parse_duration(config.poll_interval).total_seconds()
     return Waiting(f"{issue.url} is not {config.expected_state} yet", poll, outputs, wake_when)
+
+
+async def foresee(config: Config, ctx: StepContext, imagined: Imagined) -> Foreseen:
+    """Take the issue for as far as it is waited for."""
+    issue = shown(await (await issues_of(config, ctx)).get(config.issue_number))
+    said = f"would wait until issue {config.issue_number}, {code(issue['title'])}, is {config.expected_state}"
+    return Foreseen(f"{said}; it is {issue['state']}", {"issue": {**issue, "state": config.expected_state}})

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from blocks.github_actions import WorkflowRun
 from flows.duration import parse_duration
+from flows.promotion.foresight import Foreseen, Imagined, code
 from flows.promotion.github_steps import GitHubConfig, actions_of
 from flows.promotion.result import Failed, Outputs, StepContext, Succeeded, Waiting
 from flows.promotion.web_address import Positive
@@ -99,3 +100,11 @@ def _not_there(config: Config, runs: Sequence[WorkflowRun], known: Outputs, now:
             f"dispatched {config.workflow_file!r} on {config.ref!r}, but within {config.seconds:g} s {several}"
         )
     return Waiting("waits for the run to appear", LOOK_AGAIN, dict(known))
+
+
+async def foresee(config: Config, ctx: StepContext, imagined: Imagined) -> Foreseen:
+    """Say what would be started; a workflow there is not is noticed."""
+    await (await actions_of(config, ctx)).dispatched(config.workflow_file)
+    names = ", ".join(map(code, config.inputs))
+    given = f" with the input{'s' if len(config.inputs) > 1 else ''} {names}" if names else ""
+    return Foreseen(f"would start {code(config.workflow_file)} on {code(config.ref)}{given}", known=False)

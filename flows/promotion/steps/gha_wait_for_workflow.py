@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from flows.duration import parse_duration
+from flows.promotion.foresight import Foreseen, Imagined
 from flows.promotion.github_steps import RUN, GitHubConfig, actions_of, waits_for
 from flows.promotion.result import Failed, StepContext, Succeeded, Waiting
 from flows.promotion.web_address import Positive
@@ -36,3 +37,9 @@ async def run(config: Config, ctx: StepContext) -> Succeeded | Waiting | Failed:
     if found.conclusion == config.expected_conclusion:
         return Succeeded(outputs, said)
     return Failed(f"{said}, expected {config.expected_conclusion}", outputs=outputs)
+
+
+async def foresee(config: Config, ctx: StepContext, imagined: Imagined) -> Foreseen:
+    """Take the run for one that ends as it must."""
+    said = f"would wait until run {config.run_id} ends in {config.expected_conclusion}"
+    return Foreseen(said, {"conclusion": config.expected_conclusion})

@@ -6,8 +6,17 @@ from pathlib import Path
 from pydantic import Field
 
 from blocks.errors import Invalid, NotFound
+from flows.promotion.foresight import Foreseen, Imagined, code, cut, fenced
 from flows.promotion.result import StepContext, Succeeded
-from flows.promotion.terraform import LOCK_TIMEOUT, Terraform, TerraformConfig, hidden, summary, terraform
+from flows.promotion.terraform import (
+    LOCK_TIMEOUT,
+    LONGEST_SHOWN,
+    Terraform,
+    TerraformConfig,
+    hidden,
+    summary,
+    terraform,
+)
 
 OUTWARD = True
 
@@ -28,11 +37,7 @@ class Config(TerraformConfig):
 
 async def run(config: Config, ctx: StepContext) -> Succeeded:
     """Apply; what was applied before is applied no more."""
-    kept = ctx.path(config.plan) if config.plan else None
-    if kept is not None and not kept.is_file():
-        raise NotFound(
-            f"there is no plan {config.plan!r} in the promotion's working directory; tf-plan makes it by 'out'"
-        )
+    kept = _kept(config, ctx) if config.plan else None
     async with terraform(config, ctx, "apply") as program:
         if kept is None:
             return _applied(await _apply(program, "-auto-approve", *program.given), program)
@@ -62,3 +67,25 @@ async def _stale(config: Config, program: Terraform) -> Succeeded:
                 "change; plan again, in another promotion"
             )
     return Succeeded({"result": ""}, "was applied before: there is nothing left to change")
+
+
+async def foresee(config: Config, ctx: StepContext, imagined: Imagined) -> Foreseen:
+    """Show the plan that was kept, or make one and show that; what comes of it is known when it is applied."""
+    async with terraform(config, ctx, "plan") as program:
+        if config.plan:
+            said = hidden(await program.run("show", "-no-color", str(_kept(config, ctx))), program.secrets)
+        else:
+            with tempfile.TemporaryDirectory(prefix="drayage-plan-") as folder:
+                said = await program.plan(Path(folder) / "plan")
+    if not said:
+        return Foreseen("would change nothing", {"result": ""})
+    return Foreseen(f"would apply this to {code(config.dir)}:\n\n{fenced(cut(said, LONGEST_SHOWN))}", known=False)
+
+
+def _kept(config: Config, ctx: StepContext) -> Path:
+    """The plan that was kept. Raises NotFound."""
+    if not (kept := ctx.path(config.plan)).is_file():
+        raise NotFound(
+            f"there is no plan {config.plan!r} in the promotion's working directory; tf-plan makes it by 'out'"
+        )
+    return kept

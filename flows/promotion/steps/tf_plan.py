@@ -7,8 +7,9 @@ from pathlib import Path
 from pydantic import Field
 
 from blocks.errors import Invalid
+from flows.promotion.foresight import Foreseen, Imagined, cut, fenced
 from flows.promotion.result import Outputs, Skipped, StepContext, Succeeded
-from flows.promotion.terraform import TerraformConfig, summary, terraform
+from flows.promotion.terraform import LONGEST_SHOWN, TerraformConfig, summary, terraform
 
 OUTWARD = True
 
@@ -54,3 +55,10 @@ async def _planned(config: Config, ctx: StepContext) -> str:
 
 def _digest(said: str) -> str:
     return hashlib.sha256(said.encode()).hexdigest()
+
+
+async def foresee(config: Config, ctx: StepContext, imagined: Imagined) -> Foreseen:
+    """Plan now: that changes nothing but the working directory."""
+    result = await run(config, ctx)
+    plan = result.outputs["plan"]
+    return Foreseen(result.message + (f"\n\n{fenced(cut(plan, LONGEST_SHOWN))}" if plan else ""), result.outputs)

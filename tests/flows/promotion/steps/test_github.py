@@ -11,8 +11,10 @@ from blocks.records import Credentials
 from blocks.web import Web
 from deployments.sandbox.faults import Fault
 from deployments.sandbox.server import Sandbox
-from flows.promotion.attempt import attempt
+from flows.promotion.attempt import attempt, check
+from flows.promotion.foresight import Imagined
 from flows.promotion.result import Failed, Succeeded, Waiting
+from flows.promotion.steps import STEPS
 from flows.promotion.steps.gha_dispatch_workflow import correlated
 from tests.flows.promotion.workspace import step_context
 
@@ -42,11 +44,18 @@ class Place:
 
     async def run(self, uses, previous=None, promotion="test.01jx.abc1234", **config):
         """One attempt of a step."""
+        return await attempt({"uses": uses}, {"repoURL": self.url, **config}, self._context(previous, promotion))
 
+    async def foresee(self, uses, **config):
+        """What a dry run shows of a step."""
+        kind = STEPS[uses]
+        return await kind.foresee(check(kind, {"repoURL": self.url, **config}), self._context(), Imagined())
+
+    def _context(self, previous=None, promotion="test.01jx.abc1234"):
         async def credentials(cred_type, repo_url):
             return Credentials("keeper", "x", self.password) if self.password else None
 
-        context = step_context(
+        return step_context(
             self.folder,
             ask=self.web.request,
             credentials=credentials,
@@ -56,7 +65,6 @@ class Place:
             promotion=promotion,
             started_at=datetime.now(UTC),
         )
-        return await attempt({"uses": uses}, {"repoURL": self.url, **config}, context)
 
 
 @pytest.fixture
@@ -278,3 +286,25 @@ def test_numbers_are_numbers():
 
     with pytest.raises(ValidationError):
         Config.model_validate({"repoURL": "https://github.com/a/b", "runID": 0})
+
+
+async def test_what_is_foreseen(place):
+    """A dry run shows what would be written and started, and writes and starts nothing."""
+    await place.run("gh-create-issue", title="there")
+    place.github.add_workflow(REPOSITORY, "deploy.yaml", "stage")
+    made = await place.foresee("gh-create-issue", title="Release `1`", body="Please look.")
+    assert made.description.startswith("would open an issue `Release '1'` in `")
+    assert "Please look." in made.description and not made.known
+    commented = await place.foresee("gh-issue-add-comment", issueNumber=1, body="deployed")
+    assert "would comment on issue 1 of" in commented.description
+    updated = await place.foresee("gh-update-issue", issueNumber=1, state="closed", stateReason="completed")
+    assert updated.description == "would set state to `closed`, stateReason to `completed` of issue 1, `there`"
+    assert len((await place.foresee("gh-search-issues", issueNumber=1)).outputs["issues"]) == 1
+    waits = await place.foresee("gh-wait-for-issue-state", issueNumber=1)
+    assert waits.description == "would wait until issue 1, `there`, is closed; it is open"
+    assert waits.outputs["issue"]["state"] == "closed"
+    started = await place.foresee("gha-dispatch-workflow", inputs={"stage": "test"}, **DISPATCH)
+    assert started.description == "would start `deploy.yaml` on `main` with the input `stage`"
+    assert (await place.foresee("gha-wait-for-workflow", runID=7)).outputs == {"conclusion": "success"}
+    assert [each["state"] for each in place.github.issues[REPOSITORY]] == ["open"]
+    assert (REPOSITORY, 1) not in place.github.comments and not place.github.runs[REPOSITORY]

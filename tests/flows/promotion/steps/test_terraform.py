@@ -9,6 +9,7 @@ import pytest
 
 from blocks.errors import Invalid, NotFound, Refused
 from flows.promotion.attempt import attempt, check
+from flows.promotion.foresight import Imagined
 from flows.promotion.result import Skipped, Succeeded
 from flows.promotion.steps import STEPS
 from flows.promotion.terraform import hidden
@@ -152,3 +153,22 @@ async def test_without_the_program(tmp_path, monkeypatch):
 def test_secrets_are_hidden_the_longest_first():
     """Short ones would hide words."""
     assert hidden("token-12 token-123 a", ("token-12", "token-123", "a")) == "*** *** a"
+
+
+async def test_what_is_foreseen(work):
+    """A dry run plans and shows the plan, without the secrets the program is given, and changes nothing."""
+    given = {"dir": "infra", "env": [{"name": "TF_VAR_text", "value": "planted-secret-73"}]}
+
+    async def foresee(uses, **config):
+        return await STEPS[uses].foresee(check(STEPS[uses], {**given, **config}), step_context(work), Imagined())
+
+    planned = await foresee("tf-plan", out="plan")
+    assert planned.description.startswith("Plan: 1 to add")
+    for applied in (await foresee("tf-apply", plan="plan"), await foresee("tf-apply")):
+        assert applied.description.startswith("would apply this to `infra`:\n\n```")
+        assert "planted" not in applied.description and not applied.known
+    assert not (work / "infra/terraform.tfstate").exists()
+    await step(work, "tf-apply", env=given["env"])
+    assert (await foresee("tf-apply")).description == "would change nothing"
+    with pytest.raises(NotFound, match="no plan 'none'"):
+        await foresee("tf-apply", plan="none")
