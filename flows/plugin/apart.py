@@ -4,9 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import copy_context
+from ctypes import c_ulong, py_object, pythonapi
 from threading import Thread
 from typing import Any
 from weakref import WeakKeyDictionary
+
+GRACE = 5.0
+"""Seconds a call that was told to end has to do so, before it is interrupted wherever it is."""
 
 AT_ONCE = 8
 """Calls of one kind at the same time; a ninth waits for its turn."""
@@ -16,6 +20,10 @@ Ask = Callable[..., Awaitable[Any]]
 
 class StillBusy(Exception):
     """The call did not end in time."""
+
+
+class Interrupted(BaseException):
+    """Raised in the middle of a call that went on after it was told to end."""
 
 
 class Raised(Exception):
@@ -50,6 +58,7 @@ class Apart:
             finally:
                 if call.abandon():
                     self._abandoned.append(call.thread)
+                    asyncio.get_running_loop().call_later(GRACE, interrupt, call.thread)
 
 
 def bridged(ask: Ask, loop: asyncio.AbstractEventLoop) -> Ask:
@@ -62,6 +71,12 @@ def bridged(ask: Ask, loop: asyncio.AbstractEventLoop) -> Ask:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(run(), loop))
 
     return asked
+
+
+def interrupt(thread: Thread) -> None:
+    """Raise Interrupted in a thread that still runs, at its next step in Python; one that waits outside it goes on."""
+    if thread.ident is not None and thread.is_alive():
+        pythonapi.PyThreadState_SetAsyncExc(c_ulong(thread.ident), py_object(Interrupted))
 
 
 class _Call:

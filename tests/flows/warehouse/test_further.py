@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from blocks.budget import ASKING_FOR, asking_for
 from blocks.errors import DrayageError, Invalid, RateLimited, Unavailable
+from flows.plugin import apart as apart_module
 from flows.plugin.apart import Apart
 from flows.plugin.http import MOST_REQUESTS, Http
 from flows.plugin.installed import Installed
@@ -295,6 +296,26 @@ async def test_one_that_blocks_holds_up_nobody():
     await asyncio.sleep(0.2)
     assert await found(listed, 5, apart) != []
     beating.cancel()
+
+
+async def test_one_that_will_not_end_is_interrupted(monkeypatch):
+    """Who neither waits nor listens is stopped wherever it is; then the kind works again."""
+    monkeypatch.setattr(apart_module, "GRACE", 0.1)
+    ended = threading.Event()
+
+    async def discover(config):
+        try:
+            while True:
+                pass
+        finally:
+            ended.set()
+
+    apart = Apart()
+    with pytest.raises(Unavailable, match="did not answer within"):
+        await found(discover, 0.3, apart)
+    assert await asyncio.to_thread(ended.wait, 20)
+    await asyncio.sleep(0.2)
+    assert await found(listed, 5, apart) != []
 
 
 async def test_one_that_waits_for_ever_is_cancelled():
