@@ -120,7 +120,8 @@ def _description(pipeline: Pipeline, stage: StageDefinition) -> str:
     mode = "Promotes by itself" if pipeline.auto(stage.name) else "Is promoted by people"
     approval = pipeline.approval(stage.name)
     asks = f", after {approval.min_approvals} approval(s)" if approval else ""
-    return "\n".join([f"{mode}{asks}. Takes:", "", *sources, "", "Steps:", "", *steps])
+    each = "Steps, once for each target:" if stage.spec.targets else "Steps:"
+    return "\n".join([f"{mode}{asks}. Takes:", "", *sources, "", each, "", *steps])
 
 
 async def _pool(client: PrefectClient, name: str) -> None:

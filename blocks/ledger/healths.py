@@ -131,7 +131,7 @@ def _stays() -> sa.Select[Any]:
 def _running() -> sa.Select[Any]:
     return (
         sa.select(promotions.c.project, promotions.c.stage, promotions.c.name)
-        .where(IS_OPEN, promotions.c.phase == Phase.RUNNING)
+        .where(IS_OPEN, promotions.c.phase == Phase.RUNNING, promotions.c.target == "")
         .order_by(promotions.c.created_at)
         .limit(MOST)
     )

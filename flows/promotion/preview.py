@@ -14,6 +14,9 @@ from flows.promotion.gates import Gate, blocked
 LONGEST = 1_000_000
 """Characters of Markdown, unless asked for less."""
 
+MOST_TARGETS = 20
+"""Targets that are named."""
+
 
 @dataclass(frozen=True)
 class GitLog:
@@ -95,8 +98,19 @@ class Preview:
         now = f"now on **{before.alias if before else 'nothing'}**"
         return (
             f"## {record.stage} ← {self.freight.alias}\n\n"
-            f"Project **{record.project}**, Stage **{record.stage}**, {now}. {asked}"
+            f"Project **{record.project}**, Stage **{record.stage}**, {now}. {asked}{self._targets()}"
         )
+
+    def _targets(self) -> str:
+        """Say that the steps are those for one target of several."""
+        names = [cell(each["name"]) for each in self.record.targets or []]
+        if self.record.targets is None:
+            return ""
+        if not names:
+            return "\n\nThe Stage selects no target, so nothing would be done."
+        more = f" and {len(names) - MOST_TARGETS} more" if len(names) > MOST_TARGETS else ""
+        listed = f"{', '.join(names[:MOST_TARGETS])}{more}"
+        return f"\n\nOnce for each of {len(names)} targets: {listed}. Steps are shown for **{names[0]}**."
 
 
 def _log(log: GitLog) -> str:

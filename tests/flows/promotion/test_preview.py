@@ -1,5 +1,6 @@
 """A preview in Markdown: everything is in it, nothing gets out of its place, and it is no longer than it may be."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -46,6 +47,23 @@ def test_everything_is_in_it():
     ]
     places = [shown.find(part) for part in parts]
     assert -1 not in places and places == sorted(places), shown
+
+
+@pytest.mark.parametrize(
+    ("targets", "said"),
+    [
+        pytest.param(None, "", id="no fan-out"),
+        pytest.param([], "\n\nThe Stage selects no target, so nothing would be done.", id="none selected"),
+        pytest.param(["eu", "us"], "\n\nOnce for each of 2 targets: eu, us. Steps are shown for **eu**.", id="two"),
+        pytest.param([*"abcdefghijklmnopqrstuvw"], "r, s, t and 3 more. Steps are shown for **a**.", id="many"),
+    ],
+)
+def test_targets(targets, said):
+    """Of a Stage that fans out is said to where, and for which target the steps are shown."""
+    seen = preview()
+    fanned = targets if targets is None else [{"name": name, "labels": {}, "params": {}} for name in targets]
+    shown = Preview(replace(seen.record, targets=fanned), seen.freight, seen.before, []).markdown()
+    assert shown.partition("\n\n|")[0].endswith(said or "why.")
 
 
 @pytest.mark.parametrize(
