@@ -22,6 +22,7 @@ from deployments.manifests.load import load
 from deployments.register import static_deployments
 from flows.expression.functions import FUNCTIONS
 from flows.freight.functions import freight_functions
+from flows.promotion.argocd.health import ORDER
 from flows.promotion.environment import Preloaded, data_functions, status_functions
 from flows.promotion.steps import STEPS
 from flows.start import automation_name
@@ -232,7 +233,8 @@ def _event_names():
     told = set(re.findall(r"""tell\(\w+, ["']([a-z.]+)["']""", sources))
     phases = {f"promotion.{phase.lower()}" for phase in Phase if phase.terminal}
     verdicts = {f"verification.{phase.lower()}" for phase in VerificationPhase if phase.terminal}
-    return plain | told | phases | verdicts
+    healths = {f"stage.{status.lower()}" for status in ORDER}
+    return plain | told | phases | verdicts | healths
 
 
 @pytest.mark.parametrize("name", sorted(_event_names()))
