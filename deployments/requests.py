@@ -151,7 +151,8 @@ async def retry_promotion(here: World, project: str, name: str, actor: str, reas
         raise NotFound(f"project {project!r} has no Promotion {name!r}")
     if not known.phase.terminal:
         return known
-    await check_wish(here.ledger, Wish(project, known.stage, actor, known.freight), datetime.now(UTC))
+    wish = Wish(project, known.stage, known.actor, known.freight, reason=known.reason, break_glass=known.break_glass)
+    await check_wish(here.ledger, wish, datetime.now(UTC))
     again = await here.ledger.promotions.retry(project, name, actor, reason, datetime.now(UTC))
     async with get_client() as client:
         run = await start_promotion(client, again)

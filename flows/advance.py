@@ -16,6 +16,7 @@ from blocks.ledger.ledger import Ledger
 from blocks.ledger.passings import Passing
 from blocks.ledger.records import FreightRecord
 from flows.announce import event, post, stage_resource
+from flows.openings import be_there, openings
 from flows.promotion.decided import Verdict, of_verdicts
 from flows.stage.candidate import Promote
 from flows.stage.outlook import Outlook
@@ -61,6 +62,7 @@ async def announce_ready(ledger: Ledger, project: str | None, stages: list[str] 
     ready = await _since(ledger, [each for outlook, found in decided for each in _ready(outlook, found, now)])
     if ready:
         await _announce(ready, now)
+    await be_there(openings(outlooks, now))
     return ready
 
 

@@ -84,6 +84,14 @@ async def start_refresh(client: PrefectClient, token: str, project: str = "", wa
     return await _start(client, "discover/discover", parameters, f"refresh/{project}/{warehouse}/{token}", tags)
 
 
+async def start_advance(client: PrefectClient, project: str, at: datetime) -> FlowRun:
+    """Look at that time what may go on in a project."""
+    tags = [f"project:{project}"]
+    return await _start(
+        client, "advance/advance", {"project": project}, f"advance/{project}/{at.isoformat()}", tags, at
+    )
+
+
 async def start_clean_up(client: PrefectClient, record: PromotionRecord, key: str) -> FlowRun:
     """Start the steps that run after a Promotion's abort."""
     parameters = {"project": record.project, "promotion": record.name}

@@ -4,7 +4,7 @@ import pytest
 
 from blocks.errors import Invalid
 from flows.stage.model import Approval, StagePolicySpec, StageSelector
-from flows.stage.policy import approvals_for
+from flows.stage.policy import approvals_for, queue_for
 from flows.stage.selector import name_pattern, selects
 
 
@@ -74,3 +74,18 @@ def test_approval_for(policies, expected):
     """Of all policies about the Stage the one with the most approvals comes first."""
     approval = next(iter(approvals_for(policies, "prod", {})), None)
     assert (approval and approval.min_approvals) == expected
+
+
+@pytest.mark.parametrize(
+    ("policies", "expected"),
+    [
+        ([], "Every"),
+        ([("test", "Latest")], "Every"),
+        ([("prod", None), ("glob:p*", "Latest"), ("prod", "Every")], "Latest"),
+    ],
+    ids=["none", "other-stage", "first-that-says"],
+)
+def test_queue_for(policies, expected):
+    """The first policy about the Stage that says how its queue goes counts; without any, every one runs."""
+    given = [StagePolicySpec(stage_selector=StageSelector(name=name), queue=queue) for name, queue in policies]
+    assert queue_for(given, "prod", {}) == expected
