@@ -42,6 +42,8 @@ from tests.servers.terminal import done, drayage
         pytest.param("promote -p x --stage a --freight f --warehouse w", "exactly one of", id="promote-two-things"),
         pytest.param("promote -p x --downstream-from a --warehouse w", "goes with --stage only", id="below-by-origin"),
         pytest.param("promote --stage a --freight f", "Missing option '--project'", id="promote-nowhere"),
+        pytest.param("get stages -p x --since 1h", "--since go with events only", id="narrowed-stages"),
+        pytest.param("metrics -o yaml", "'yaml' is none of table, json, openmetrics", id="metrics-format"),
         pytest.param("approve -p x --freight f", "exactly one of --stage and --promotion", id="approve-for-nobody"),
         pytest.param("approve -p x --stage s", "exactly one of --freight and --freight-alias", id="approve-nothing"),
         pytest.param("approve -p x --stage s --freight f --reject", "go with --promotion only", id="reject-freight"),
@@ -50,6 +52,10 @@ from tests.servers.terminal import done, drayage
         pytest.param("abort promotion x", "Missing option '--project'", id="abort-nowhere"),
         pytest.param("refresh warehouse w", "Missing option '--project'", id="refresh-nowhere"),
         pytest.param("evaluate", "Missing argument", id="evaluate-nothing"),
+        pytest.param("freeze -p x", "Missing option '--reason'", id="freeze-without-reason"),
+        pytest.param("freeze --reason r", "give --project or --all", id="freeze-nothing"),
+        pytest.param("unfreeze", "give --project or --all", id="unfreeze-nothing"),
+        pytest.param("promote -p x --stage a --freight f --break-glass", "needs --reason", id="glass-without-reason"),
     ],
 )
 def test_wrong_use(arguments: str, sentence: str, capsys: pytest.CaptureFixture[str]):
@@ -91,7 +97,7 @@ async def test_get_shows_what_there_is(small: Small):
 
     table = await done("get", "stages", *p)
     header, *rows = table.out.splitlines()
-    assert header.split() == ["NAME", "FREIGHT", "VERSIONS", "AUTO", "LAST", "PROMOTION"]
+    assert header.split() == ["NAME", "FREIGHT", "VERSIONS", "HEALTH", "AUTO", "LAST", "PROMOTION", "STOPPED"]
     assert [line.split()[0] for line in rows] == ["test", "prod"]
     assert freight.alias in rows[0]
 
@@ -102,6 +108,12 @@ async def test_get_shows_what_there_is(small: Small):
     one = YAML(typ="safe").load((await done("get", "stage", "test", *p, "-o", "yaml")).out)
     assert (one["kind"], one["metadata"]["namespace"]) == ("Stage", small.project)
     assert one["status"]["freightSummary"] == freight.name
+
+    assert (await done("freeze", *p, "--reason", "audit", "--until", "4h")).out.startswith(f"project/{small.project}")
+    frozen = (await done("get", "stages", *p)).out.splitlines()
+    assert all(f"project '{small.project}' is frozen by user:" in line and ": audit (" in line for line in frozen[1:])
+    assert (await done("unfreeze", *p)).out == f"project/{small.project} unfrozen\n"
+    assert (await drayage("unfreeze", *p)).code == 1
 
     assert (await done("get", "freight", freight.alias, *p, "-o", "json")).json["metadata"]["name"] == freight.name
     missing = await drayage("get", "stage", "nobody", *p)
@@ -175,6 +187,13 @@ async def test_people_promote_approve_verify_and_abort(guestbook: Guestbook):
     events = (await done("get", "events", *p, "-o", "json", "--limit", "500")).json["items"]
     reasons = {each["reason"] for each in events}
     assert {"PromotionCreated", "PromotionSucceeded", "PromotionAborted", "FreightApproved"} <= reasons
+    narrowed = await done("get", "events", *p, "--promotion", name, "--stage", "prod", "--since", "1h", "-o", "json")
+    assert {each["involvedObject"]["name"] for each in narrowed.json["items"]} == {name}
+    assert (
+        f'drayage_deployments{{project="{guestbook.project}",stage="test"}}'
+        in (await done("metrics", *p, "-o", "openmetrics")).out
+    )
+    assert "LEAD TIME" in (await done("metrics", *p, "--stage", "test")).out
 
 
 async def test_what_cannot_be_done_is_said_in_a_line(small: Small):
