@@ -28,15 +28,17 @@ from ruamel.yaml import YAML
 from starlette.applications import Starlette
 
 from blocks.argocd_block import ArgoCDConnection
-from blocks.ledger.records import FreightRecord, StepStatus
+from blocks.ledger.records import StepStatus
 from blocks.ledger.tables import step_runs
 from deployments.apply import apply
 from deployments.machine import Machine
 from deployments.processes import free_port
 from deployments.requests import ask_promotion
 from deployments.sandbox.bell import Bell
+from deployments.sandbox.images import push_image
 from deployments.sandbox.kubernetes_api import KubernetesApi
 from deployments.sandbox.kubernetes_store import ObjectStore
+from deployments.sandbox.server import Sandbox
 from flows.promotion.admission import Wish
 from flows.world import World, opened_world
 
@@ -93,9 +95,9 @@ def application(place: Place) -> dict[str, Any]:
     }
 
 
-def manifests(project: str, stages: list[str]) -> list[dict[str, Any]]:
+def manifests(project: str, stages: list[str], repository: str) -> list[dict[str, Any]]:
     """A project whose Stages wait for their Applications and do nothing else."""
-    image = {"image": {"repoURL": "127.0.0.1:1/shop", "imageSelectionStrategy": "SemVer"}}
+    image = {"image": {"repoURL": repository, "imageSelectionStrategy": "SemVer"}}
     meta = {"name": "shop", "namespace": project}
     warehouse = {"kind": "Warehouse", "metadata": meta, "spec": {"interval": "24h", "subscriptions": [image]}}
     every = [{"kind": "Project", "metadata": {"name": project}}, warehouse, *(_stage(project, each) for each in stages)]
@@ -110,21 +112,23 @@ def _stage(project: str, name: str) -> dict[str, Any]:
     return {"kind": "Stage", "metadata": {"name": name, "namespace": project}, "spec": spec}
 
 
-async def promote_all(here: World, places: list[Place], folder: Path) -> None:
+async def promote_all(here: World, places: list[Place], repository: str, folder: Path) -> None:
     """Declare all Stages, and ask for a promotion into each."""
     projects = sorted({project for project, _ in places})
     for project in projects:
         file = folder / f"{project}.yaml"
+        stages = [stage for mine, stage in places if mine == project]
         with file.open("w") as opened:
-            YAML(typ="safe").dump_all(manifests(project, [stage for mine, stage in places if mine == project]), opened)
+            YAML(typ="safe").dump_all(manifests(project, stages, repository), opened)
         await apply(here, [str(file)], actor="user:benchmark")
-        now = datetime.now(UTC)
-        content = {"images": [{"repoURL": "127.0.0.1:1/shop", "tag": "1.0.0"}]}
-        freight = FreightRecord(project, "f" * 40, "brave-whale", "shop", content, now, now)
-        await here.ledger.freight.record(freight, [], now)
     print(f"{len(places)} Stages in {len(projects)} projects are declared", flush=True)
+    freight = {}
+    for project in projects:
+        while not (found := await here.ledger.freight.list(project)):
+            await asyncio.sleep(1)
+        freight[project] = found[0].name
     for project, stage in places:
-        await ask_promotion(here, Wish(project, stage, "user:benchmark", "brave-whale"))
+        await ask_promotion(here, Wish(project, stage, "user:benchmark", freight[project]))
 
 
 async def finished(here: World, *statuses: StepStatus) -> dict[Place, datetime | None]:
@@ -166,9 +170,10 @@ async def measure(machine: Machine, folder: Path, count: int, per_second: float)
     store = ObjectStore(Bell())
     for place in places:
         store.create("argocd", application(place), datetime.now(UTC))
-    async with opened_world() as here, kubernetes(store) as url:
+    async with opened_world() as here, kubernetes(store) as url, Sandbox(folder / "sandbox") as sandbox:
+        await push_image(sandbox.url, "shop", "1.0.0", created=datetime.now(UTC))
         await ArgoCDConnection(server=url).asave("default", overwrite=True)
-        await promote_all(here, places, folder)
+        await promote_all(here, places, f"{sandbox.host}/shop", folder)
         waiting = await until_all(here, count, PATIENCE, StepStatus.RUNNING)
         print(f"{len(waiting)} promotions wait", flush=True)
         assert machine.worker
