@@ -28,10 +28,11 @@ from flows.freight.identity import collection_id
 from flows.health import wait_until_healthy
 from flows.look_at import sources_of
 from flows.measure_stage import measure_stage
-from flows.promotion.admission import Declined, Wish, admit, refused_entry
+from flows.promotion.admission import Declined, Wish, admit, entering_of, refused_entry
 from flows.promotion.approvers import missing, vote_from
 from flows.promotion.attempt import attempt
 from flows.promotion.engine import Away, Outcome, run_steps
+from flows.promotion.gates import before_turn
 from flows.promotion.request import Begin, End, Wait, next_move
 from flows.promotion.result import HEALTH_CHECKS
 from flows.promotion.workplace import Workplace
@@ -218,13 +219,16 @@ class Mover:
         return refused_entry(outlook, record, self.stand.clock.now())
 
     async def _not_yet(self, record: PromotionRecord) -> str:
-        """What a Promotion waits for before it starts: people. Empty when it waits for nobody."""
+        """What a Promotion waits for before it starts: people, windows. Empty when it waits for nothing."""
         ledger = self.stand.here.ledger
         approvals = (await read_pipeline(ledger, self.project)).approvals(record.stage)
         decisions = await ledger.promotions.decisions(self.project, record.name)
         if any(not each.approved for each in decisions):
             return "rejected"
-        return missing(approvals, [vote_from(each) for each in decisions], record.actor)
+        if people := missing(approvals, [vote_from(each) for each in decisions], record.actor):
+            return people
+        entering = entering_of(await read_outlook(ledger, self.project, also=[record.freight]), record)
+        return "; ".join(gate.sentence for gate in before_turn(entering.gates(self.stand.clock.now())))
 
     async def _rejected(self, record: PromotionRecord, sentence: str) -> bool:
         """End a Promotion that somebody rejected; any other goes on waiting."""
