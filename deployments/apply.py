@@ -19,7 +19,7 @@ from deployments.manifests.kinds import KINDS
 from deployments.manifests.load import Manifests, load
 from deployments.manifests.plan import Change
 from deployments.needed import check_unneeded
-from deployments.register import register_stages
+from deployments.register_stages import Say, register_stages
 from deployments.retire import leave_unrequested, lift_idle_holds, retire_stages
 from deployments.turn import turn
 from flows.stage.pipeline import read_pipeline
@@ -46,8 +46,9 @@ async def apply(
     dry_run: bool = False,
     actor: str,
     stdin: BinaryIO | None = None,
+    say: Say | None = None,
 ) -> list[Applied]:
-    """Read, check and apply manifests. Returns one line per object.
+    """Read, check and apply manifests. Returns one line per object; `say` is told how many Stages are registered.
 
     Of several processes that apply, one works at a time. A dry run waits for nobody.
     Raises ManifestError with all problems of all files before anything is done.
@@ -57,7 +58,7 @@ async def apply(
         return (await _plan(here, list(paths), prune, stdin))[1]
     async with turn(here.ledger.leases, TURN, here.settings.lease_seconds):
         manifests, lines = await _plan(here, list(paths), prune, stdin)
-        await _carry_out(here, manifests, prune, actor)
+        await _carry_out(here, manifests, prune, actor, say)
         return lines
 
 
@@ -70,8 +71,7 @@ async def delete(here: World, kind: str, project: str, name: str, actor: str) ->
         check_unneeded(gone, [each for each in definitions if each not in gone])
         async with get_client() as client:
             await _remove(here, client, gone, actor)
-            for changed in sorted({each.project for each in gone if each.project}):
-                await _register_project(here, client, changed, actor)
+            await _register(here, client, sorted({each.project for each in gone if each.project}), actor)
             lines = [Applied(each.kind, each.project, each.name, "deleted") for each in gone]
             return lines + (await _keep(client, [name], prune=True) if kind == "Project" else [])
 
@@ -115,7 +115,7 @@ def _line(change: Change) -> Applied:
     return Applied(change.kind, change.project, change.name, change.action)
 
 
-async def _carry_out(here: World, manifests: Manifests, prune: bool, actor: str) -> None:
+async def _carry_out(here: World, manifests: Manifests, prune: bool, actor: str, say: Say | None) -> None:
     """Secrets first, because what is applied then may need them; unchanged Stages too: that mends what was lost."""
     changes = manifests.plan.changes
     upserts = [each.after for each in changes if each.after and each.action in ("created", "changed")]
@@ -124,8 +124,7 @@ async def _carry_out(here: World, manifests: Manifests, prune: bool, actor: str)
         await here.ledger.definitions.apply(upserts, [], actor, datetime.now(UTC))
         gone = [each.before for each in manifests.plan.with_action("deleted") if each.before]
         await _remove(here, client, gone, actor)
-        for project in manifests.projects:
-            await _register_project(here, client, project, actor)
+        await _register(here, client, manifests.projects, actor, say)
 
 
 async def _remove(here: World, client: PrefectClient, gone: Sequence[Definition], actor: str) -> None:
@@ -144,10 +143,13 @@ async def _remove(here: World, client: PrefectClient, gone: Sequence[Definition]
         await here.ledger.definitions.apply([], [(each.kind, each.project, each.name) for each in gone], actor, now)
 
 
-async def _register_project(here: World, client: PrefectClient, project: str, actor: str) -> None:
-    pipeline = await read_pipeline(here.ledger, project)
-    passing = [stage.name for stage in pipeline.stages.values() if stage.control_flow]
-    await retire_stages(here, client, project, passing, actor, "its Stage has no steps any more")
-    await leave_unrequested(here.ledger, pipeline)
-    await lift_idle_holds(here.ledger, pipeline, actor)
-    await register_stages(client, here.settings.work_pool, pipeline, here.settings.automations)
+async def _register(
+    here: World, client: PrefectClient, projects: Iterable[str], actor: str, say: Say | None = None
+) -> None:
+    pipelines = [await read_pipeline(here.ledger, project) for project in projects]
+    for pipeline in pipelines:
+        passing = [stage.name for stage in pipeline.stages.values() if stage.control_flow]
+        await retire_stages(here, client, pipeline.project, passing, actor, "its Stage has no steps any more")
+        await leave_unrequested(here.ledger, pipeline)
+        await lift_idle_holds(here.ledger, pipeline, actor)
+    await register_stages(client, here.settings.work_pool, pipelines, here.settings.automations, say)

@@ -1,5 +1,6 @@
 """The automations Drayage registers itself: one per Stage that promotes by itself, and the crash watch."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -102,9 +103,15 @@ async def reconcile(client: PrefectClient, wanted: AutomationCore) -> str:
 
     A person's switch is kept. Returns created, changed or unchanged. Doubles of the name are deleted.
     """
-    found = await client.read_automations_by_name(wanted.name)
-    for double in found[1:]:
-        await client.delete_automation(double.id)
+    return await bring_about(client, wanted, await client.read_automations_by_name(wanted.name))
+
+
+async def bring_about(client: PrefectClient, wanted: AutomationCore | None, found: Sequence[Automation]) -> str:
+    """Make one automation as wanted, or none, where these of its name were found. Returns what `reconcile` returns."""
+    for surplus in found[1:] if wanted else found:
+        await client.delete_automation(surplus.id)
+    if wanted is None:
+        return "changed" if found else "unchanged"
     if not found:
         await client.create_automation(wanted)
         return "created"
@@ -113,12 +120,6 @@ async def reconcile(client: PrefectClient, wanted: AutomationCore) -> str:
         return "unchanged"
     await client.update_automation(found[0].id, wanted)
     return "changed"
-
-
-async def remove(client: PrefectClient, name: str) -> None:
-    """Delete every automation of a name."""
-    for automation in await client.read_automations_by_name(name):
-        await client.delete_automation(automation.id)
 
 
 def _body(automation: AutomationCore | Automation) -> dict[str, object]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from prefect.client.orchestration import PrefectClient
 
 from blocks.ledger.ledger import Ledger
-from deployments.register import unregister_stage
+from deployments.register_stages import unregister_stages
 from deployments.requests import abort_promotion
 from flows.stage.pipeline import Pipeline
 from flows.world import World
@@ -21,8 +21,7 @@ async def retire_stages(
     for record in await here.ledger.promotions.open(project):
         if record.stage in stages:
             await abort_promotion(here, project, record.name, actor, why)
-    for stage in stages:
-        await unregister_stage(client, here.settings.work_pool, project, stage)
+    await unregister_stages(client, here.settings.work_pool, [(project, stage) for stage in stages])
 
 
 async def leave_unrequested(ledger: Ledger, pipeline: Pipeline) -> None:
