@@ -1,14 +1,17 @@
 """The schema: built by revisions, the same as the tables say, safe to build by two at once."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import DBAPIError
 
 from blocks.errors import Refused
 from blocks.ledger import migrate as module
@@ -51,7 +54,7 @@ async def test_conditions_of_indices_are_what_the_tables_say(empty_url, tmp_path
         await connection.run_sync(metadata.create_all)
 
     assert migrated == await _indices(database)
-    assert sum("WHERE" in index for index in migrated) == 11
+    assert sum("WHERE" in index for index in migrated) == 12
 
     await database.close()
 
@@ -119,3 +122,45 @@ async def test_a_migration_that_was_killed_is_begun_again(empty_url):
     async with database.read() as connection:
         assert (await connection.execute(sa.text("SELECT version_num FROM alembic_version"))).scalar() == HEAD
     await database.close()
+
+
+async def test_the_trail_is_found_by_what_it_said_before(empty_url):
+    """Lines of an older ledger get their places from what they say; afterwards none can be changed again."""
+    database = Database(empty_url)
+    config = module._config()
+    lines = [
+        ("Promotion/a", '{"stage": "test", "freight": "f1"}'),
+        ("PromotionRequest/b", '{"stage": "test"}'),
+        ("Freight/f2", '{"stage": "prod", "promotion": "a"}'),
+        ("Stage/prod", '{"origin": "web"}'),
+    ]
+    if database.sqlite:
+        database.path.parent.mkdir(parents=True, exist_ok=True)
+        await database.prepare_file()
+    async with database.write() as connection:
+        config.attributes["connection"] = connection.sync_connection
+        await connection.run_sync(lambda _: command.upgrade(config, "0012"))
+        for subject, data in lines:
+            said = sa.text(
+                "INSERT INTO audit (project, type, subject, actor, message, at, data) "
+                "VALUES ('p', 'Odd', :subject, 'ann', 'm', '2026-03-01 12:00:00', :data)"
+            )
+            await connection.execute(said.bindparams(sa.bindparam("data", type_=sa.JSON)), _line(subject, data))
+    await migrate(database)
+
+    async with database.read() as connection:
+        found = await connection.execute(sa.text("SELECT stage, freight, promotion FROM audit ORDER BY id"))
+        assert [tuple(row) for row in found] == [
+            ("test", "f1", "a"),
+            ("test", "", ""),
+            ("prod", "f2", "a"),
+            ("prod", "", ""),
+        ]
+    with pytest.raises(DBAPIError, match="append-only"):
+        async with database.write() as connection:
+            await connection.execute(sa.text("UPDATE audit SET actor = 'nobody'"))
+    await database.close()
+
+
+def _line(subject, data):
+    return {"subject": subject, "data": json.loads(data)}
