@@ -29,7 +29,7 @@ test: env
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 demo: env
-	$(BIN)/drayage demo $(if $(KEEP),--keep)
+	$(BIN)/drayage demo $(if $(KEEP),--keep) $(if $(FULL),--full)
 
 clean:
 	rm -rf .venv .cache

@@ -24,8 +24,8 @@ WRITTEN_FOR = "127.0.0.1:8099"
 USER = "drayage"
 
 
-def run_demo(home: Path, *, keep: bool = False) -> int:
-    """Run the demo. Returns 0 when everything was seen to happen, 1 otherwise."""
+def run_demo(home: Path, *, keep: bool = False, full: bool = False) -> int:
+    """Run the demo, or its `full` form. Returns 0 when everything was seen to happen, 1 otherwise."""
     stop_kept(home)
     EmbeddedPostgres(home / "postgres").remove()
     shutil.rmtree(home, ignore_errors=True)
@@ -33,7 +33,7 @@ def run_demo(home: Path, *, keep: bool = False) -> int:
     demo = Demo(home)
     try:
         asyncio.run(demo.start())
-        code = demo.tell()
+        code = demo.tell("demo_full" if full else "demo_story")
     except BaseException:
         demo.stop()
         raise
@@ -69,9 +69,9 @@ class Demo:
         await self._ready()
         self._say(f"Prefect UI on {self._machine.url}, sandbox on http://{self._address}")
 
-    def tell(self) -> int:
-        """Run the story in a process of its own that is set up like any other terminal."""
-        arguments = [sys.executable, "-m", "deployments.demo_story", str(self._home / "story.json")]
+    def tell(self, story: str) -> int:
+        """Run a story, a module, in a process of its own that is set up like any other terminal."""
+        arguments = [sys.executable, "-m", f"deployments.{story}", str(self._home / "story.json")]
         return subprocess.run(arguments, env=os.environ | self._machine.env, timeout=300).returncode
 
     def stop(self) -> None:

@@ -44,23 +44,28 @@ class Facts:
     token: str
     example: str
 
+    @classmethod
+    def read(cls, file: str) -> "Facts":
+        """Read what the demo wrote down."""
+        return cls(**json.loads(Path(file).read_text()))
+
 
 async def tell(facts: Facts) -> None:
     """Walk one image to prod, then show that a second moves and a third does not. Raises DrayageError otherwise."""
     async with opened_world() as here:
-        await _prepare(here, facts)
-        first = await _push(here, facts, "1.0.0")
-        await _walk(here, first, ["test", "uat"])
-        await _approve(here, first)
-        await _walk(here, first, ["prod"])
-        second = await _push(here, facts, "1.1.0")
-        await _walk(here, second, ["test", "uat"])
+        await prepare(here, facts)
+        first = await push(here, facts, "1.0.0")
+        await walk(here, first, ["test", "uat"])
+        await approve(here, first)
+        await walk(here, first, ["prod"])
+        second = await push(here, facts, "1.1.0")
+        await walk(here, second, ["test", "uat"])
         await _push_outside(here, facts, "2.0.0")
         await stage_table(here, PROJECT)
         await print_links(here, PROJECT)
 
 
-async def _prepare(here: World, facts: Facts) -> None:
+async def prepare(here: World, facts: Facts) -> None:
     """Fill the world, connect Argo CD, apply the example."""
     async with httpx.AsyncClient(base_url=f"http://{facts.address}", timeout=10, trust_env=False) as http:
         files = {
@@ -97,14 +102,18 @@ def _secrets(facts: Facts) -> Path:
         }
         for kind, url in urls.items()
     ]
-    path = Path(facts.example).parent / "secrets.yaml"
+    return keep_secrets(Path(facts.example).parent / "secrets.yaml", documents)
+
+
+def keep_secrets(path: Path, documents: list[dict[str, Any]]) -> Path:
+    """Write Secrets into a file that this user alone may read."""
     path.touch(mode=0o600)
     with path.open("w") as file:
         YAML(typ="safe").dump_all(documents, file)
     return path
 
 
-async def _push(here: World, facts: Facts, tag: str) -> FreightRecord:
+async def push(here: World, facts: Facts, tag: str) -> FreightRecord:
     """Push an image and have the Warehouse look."""
     await _push_image(facts, tag)
     await _refresh(here)
@@ -140,7 +149,7 @@ async def _refresh(here: World) -> None:
         raise Refused(f"the Warehouse is not healthy: {condition(status, 'Healthy').get('message', '')}")
 
 
-async def _walk(here: World, freight: FreightRecord, stages: list[str]) -> None:
+async def walk(here: World, freight: FreightRecord, stages: list[str]) -> None:
     """Watch Freight arrive and be verified in one Stage after the other."""
     for stage in stages:
         began = time.monotonic()
@@ -150,7 +159,7 @@ async def _walk(here: World, freight: FreightRecord, stages: list[str]) -> None:
             standing = (await here.ledger.stages.standings(PROJECT, [freight.name])).get(freight.name)
             return standing is not None and stage in standing.verified_in
 
-        await _until(verified, f"{freight.alias} verified in {stage}")
+        await until(verified, f"{freight.alias} verified in {stage}")
         say(f"{freight.alias} runs in {stage} and is verified ({time.monotonic() - began:.1f} s)")
 
 
@@ -164,7 +173,7 @@ async def _fail_early(here: World, freight: FreightRecord, stage: str) -> None:
         raise Refused(f"the verification of {stage} ended {verification.phase}: {verification.message}")
 
 
-async def _approve(here: World, freight: FreightRecord) -> None:
+async def approve(here: World, freight: FreightRecord) -> None:
     """Wait for prod's run to suspend and fill in its form, through the API that the UI's form uses."""
     waiting: list[str] = []
 
@@ -177,14 +186,14 @@ async def _approve(here: World, freight: FreightRecord) -> None:
         waiting[:] = [promotion.name]
         return bool(run.state and run.state.name == "Suspended")
 
-    await _until(suspended, f"the promotion of {freight.alias} to prod suspended for approval")
+    await until(suspended, f"the promotion of {freight.alias} to prod suspended for approval")
     say(f"the promotion of {freight.alias} to prod is suspended: it waits for a person")
     await asyncio.sleep(0.5)  # the form is saved just after the state
     await decide(here, PROJECT, waiting[0], "approve", "demo", "looks good")
     say("approved it as the form in the Prefect UI does")
 
 
-async def _until(true: Callable[[], Awaitable[bool]], what: str) -> None:
+async def until(true: Callable[[], Awaitable[bool]], what: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if await true():
@@ -200,6 +209,6 @@ def say(text: str) -> None:
 
 if __name__ == "__main__":
     try:
-        asyncio.run(tell(Facts(**json.loads(Path(sys.argv[1]).read_text()))))
+        asyncio.run(tell(Facts.read(sys.argv[1])))
     except (DrayageError, httpx.HTTPError) as problem:
         fail(str(problem))

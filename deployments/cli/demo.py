@@ -7,10 +7,13 @@ import typer
 
 Home = Annotated[Path | None, typer.Option("--home", help="Where the demo lives; emptied first.")]
 Keep = Annotated[bool, typer.Option("--keep", help="Leave it running afterwards.")]
+Full = Annotated[
+    bool, typer.Option("--full", help="Verify prod against three services, and let it roll back a bad release.")
+]
 Stop = Annotated[bool, typer.Option("--stop", help="End a demo that was left running.")]
 
 
-def demo(home: Home = None, keep: Keep = False, stop: Stop = False) -> None:
+def demo(home: Home = None, keep: Keep = False, full: Full = False, stop: Stop = False) -> None:
     """Start a whole world, push an image and watch it walk through test and uat to prod."""
     from blocks.settings import Settings
     from deployments.command import guarded
@@ -20,4 +23,4 @@ def demo(home: Home = None, keep: Keep = False, stop: Stop = False) -> None:
     if stop:
         print("stopped" if guarded(lambda: stop_kept(place)) else "no demo was left running")
         return
-    raise SystemExit(guarded(lambda: run_demo(place, keep=keep)))
+    raise SystemExit(guarded(lambda: run_demo(place, keep=keep, full=full)))

@@ -7,7 +7,7 @@ from ruamel.yaml import YAML
 from deployments.manifests.load import load
 from flows.stage.graph import downstream
 from flows.stage.model import StagePolicySpec, StageSpec
-from flows.stage.policy import approval_for, auto_promotion
+from flows.stage.policy import approvals_for, auto_promotion, auto_rollback
 from flows.stage.project_config import ProjectConfigSpec
 
 GUESTBOOK = Path(__file__).parents[3] / "deployments" / "examples" / "guestbook"
@@ -26,8 +26,8 @@ def test_the_guestbook_walks_from_test_to_prod():
     assert [downstream(stages, name) for name in STAGES] == [["uat"], ["prod"], []]
     policies = _specs("ProjectConfig", ProjectConfigSpec)["guestbook"].promotion_policies
     assert [auto_promotion(policies, name, {}).enabled for name in STAGES] == [True, True, True]
-    asked = [approval_for(_specs("StagePolicy", StagePolicySpec).values(), name, {}) for name in STAGES]
-    assert [approval and approval.min_approvals for approval in asked] == [None, None, 1]
+    asked = [approvals_for(_specs("StagePolicy", StagePolicySpec).values(), name, {}) for name in STAGES]
+    assert [[each.min_approvals for each in approvals] for approvals in asked] == [[], [], [1]]
 
 
 def test_the_guestbook_has_all_that_its_task_touches():
@@ -40,3 +40,17 @@ def test_the_guestbook_has_all_that_its_task_touches():
         application = applications[f"guestbook-{stage}"]
         assert application["metadata"]["annotations"]["kargo.akuity.io/authorized-stage"] == f"guestbook:{stage}"
         assert application["spec"]["source"]["targetRevision"] == f"stage/{stage}"
+
+
+def test_the_full_guestbook_measures_prod_in_three_ways():
+    """What the demo adds in its full form: prod is verified against three services, and goes back by itself."""
+    yaml = YAML(typ="safe")
+    added = [each for file in (GUESTBOOK / "full").glob("*.yaml") for each in yaml.load_all(file)]
+    (prod,) = [StageSpec.model_validate(each["spec"]) for each in added if each["kind"] == "Stage"]
+    before = _specs("Stage", StageSpec)["prod"]
+    assert prod.model_copy(update={"verification": before.verification}) == before
+    templates = {each["metadata"]["name"] for each in added if each["kind"] == "AnalysisTemplate"}
+    assert {each.name for each in prod.verification.analysis_templates} == {"error-rate"} | templates
+    (config,) = [ProjectConfigSpec.model_validate(each["spec"]) for each in added if each["kind"] == "ProjectConfig"]
+    assert [auto_promotion(config.promotion_policies, name, {}).enabled for name in STAGES] == [True, True, True]
+    assert auto_rollback(config.promotion_policies, "prod", {}).on_verification == ["Failed"]
