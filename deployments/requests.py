@@ -50,7 +50,7 @@ async def ask_promotions(here: World, wishes: Sequence[Wish]) -> tuple[list[Prom
     """Create several Promotions and start them; when one may not be, none is made (Kargo: downstream promotion).
 
     What goes wrong after that check hinders no other Stage: returned are the Promotions, and a sentence for each Stage
-    to which there is none. Raises what went wrong when there is none at all.
+    whose Promotion could not be made or started. Raises what went wrong when there is none at all.
     """
     for wish in wishes:
         await check_wish(here.ledger, wish, datetime.now(UTC))
