@@ -7,6 +7,7 @@ from typing import Any
 from blocks.errors import NotFound, Refused
 from blocks.ledger.ledger import Ledger
 from blocks.ledger.records import AuditEvent, FreightRecord, PromotionRecord, Standing, VerificationRecord
+from flows.promotion.decided import as_json
 from flows.promotion.gates import Entering, refusal
 from flows.promotion.inflate import TaskLookup, inflate
 from flows.promotion.model import PromotionTaskSpec, TaskReference
@@ -63,6 +64,8 @@ async def admit(ledger: Ledger, wish: Wish, now: datetime, ulid: str) -> Promoti
         await ledger.audit.record(_skipped(wish, freight, sentence, now))
         return Declined(sentence)
     entering = await _entering(ledger, outlook, stage, freight, wish)
+    if refusal(entering.gates(now)):
+        await ledger.audit.record(_refused(wish, entering, now))
     _check_entry(entering, now)
     record = await ledger.promotions.create(await frozen(ledger, outlook, stage, freight, wish, now, ulid))
     if wish.automatic and record.flow_run_id != wish.flow_run_id:
@@ -168,6 +171,15 @@ def _skipped(wish: Wish, freight: FreightRecord, sentence: str, now: datetime) -
     message = f"{freight.alias} did not enter Stage {wish.stage!r} by itself: {sentence}"
     data = {"stage": wish.stage, "freight": freight.name, "origin": freight.origin, "reason": sentence}
     return AuditEvent(wish.project, "PromotionSkipped", f"Stage/{wish.stage}", wish.actor, message, now, data)
+
+
+def _refused(wish: Wish, entering: Entering, now: datetime) -> AuditEvent:
+    """Tell in the trail that Freight may not enter as somebody asked, with every gate."""
+    gates, freight = entering.gates(now), entering.freight
+    message = f"{wish.actor} asked to promote {freight.alias} to Stage {wish.stage!r}, refused: {refusal(gates)}"
+    data: Json = {"stage": wish.stage, "freight": freight.name, "origin": freight.origin, "reason": wish.reason}
+    data |= {"gates": [as_json(gate) for gate in gates]}
+    return AuditEvent(wish.project, "PromotionRefused", f"Stage/{wish.stage}", wish.actor, message, now, data)
 
 
 async def _note_breaking(ledger: Ledger, record: PromotionRecord, entering: Entering, now: datetime) -> None:

@@ -53,7 +53,7 @@ def of_promotion(record: PromotionRecord, entering: Entering, gates: Sequence[Ga
     visit = entering.outlook.currents.get(record.stage, {}).get(record.origin)
     inputs: Json = {
         "rule": ", ".join(dict.fromkeys(gate.name for gate in gates if gate.answer != "open")) or "all gates",
-        "gates": [_gate(gate) for gate in gates],
+        "gates": [as_json(gate) for gate in gates],
         "actor": record.actor,
         "breakGlass": entering.break_glass,
         "current": visit.freight if visit else "",
@@ -71,7 +71,8 @@ def of_promotion(record: PromotionRecord, entering: Entering, gates: Sequence[Ga
     )
 
 
-def _gate(gate: Gate) -> Json:
+def as_json(gate: Gate) -> Json:
+    """One gate as the trail keeps it."""
     until = {"until": gate.until.isoformat()} if gate.until else {}
     return {"name": gate.name, "answer": gate.answer, "sentence": gate.sentence, **until}
 
