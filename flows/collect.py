@@ -36,6 +36,7 @@ async def collect(project: str = "") -> Any:
         async with held(claim, seconds):
             gone = await _collect(here, project)
             await _forget_unwatched(here)
+            await here.ledger.verifications.forget_measurements(datetime.now(UTC))
     finally:
         await here.ledger.leases.drop("collect", owner)
     return ended("Collected", f"{gone['Freight']} Freight and {gone['Promotion']} Promotions are gone", dict(gone))

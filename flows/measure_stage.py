@@ -3,6 +3,7 @@
 import json
 import os
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from blocks.credential_exchange.ambient import clouds
@@ -18,7 +19,7 @@ from flows.stage.model import Verification
 from flows.stage.pipeline import read_pipeline
 from flows.verification.combine import Planned
 from flows.verification.measure import Soaking, Surroundings, run_verification
-from flows.verification.prepare import prepare
+from flows.verification.prepare import kept_for, prepare
 from flows.verification.result import MetricResult
 from flows.verification.sampling import Sampling
 from flows.world import World
@@ -68,6 +69,15 @@ async def measure_stage(
     phase, message, metrics = outcome
     await showing.show(metrics, end=True)
     return VerificationPhase(phase), message, metrics
+
+
+async def read_expiry(here: World, record: VerificationRecord, wanted: Verification, end: Outcome) -> datetime | None:
+    """When the measurements of a verification that ends now may go, as its templates say; None for never."""
+    with suppress(DrayageError, ValueError):
+        templates = await read_templates(here, record.project, wanted)
+        kept = kept_for(templates, end[0] is VerificationPhase.SUCCESSFUL)
+        return None if kept is None else here.clock.now() + kept
+    return None
 
 
 async def end_underway(here: World, record: VerificationRecord, wanted: Verification) -> None:

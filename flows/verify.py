@@ -19,7 +19,7 @@ from flows.current_run import CurrentRun, current_run, describe, ended, leave_qu
 from flows.freight.identity import collection_id
 from flows.health import wait_until_healthy
 from flows.lease import held
-from flows.measure_stage import end_underway, measure_stage
+from flows.measure_stage import end_underway, measure_stage, read_expiry
 from flows.publish import publish_stage, tell_verification
 from flows.soak import leave_to_soak
 from flows.stage.model import Verification
@@ -174,7 +174,11 @@ async def _carry_out(here: World, record: VerificationRecord, run: CurrentRun) -
             if not isinstance(outcome, Soaking):
                 phase, message, metrics = outcome
                 revoke = (await read_pipeline(here.ledger, record.project)).revokes(record.stage)
-                ended = await ledger.finish(*key, run.owner, phase, message, metrics, datetime.now(UTC), revoke=revoke)
+                expires_at = await read_expiry(here, record, wanted, outcome)
+                now = datetime.now(UTC)
+                ended = await ledger.finish(
+                    *key, run.owner, phase, message, metrics, now, revoke=revoke, expires_at=expires_at
+                )
     except asyncio.CancelledError:
         await asyncio.shield(_interrupted(here, record, run, wanted))
         raise

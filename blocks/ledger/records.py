@@ -261,7 +261,10 @@ class VerificationPhase(StrEnum):
 
 @dataclass(frozen=True)
 class VerificationRecord:
-    """One verification of the collection a Stage holds. `metrics` holds each metric's measurements and verdict."""
+    """One verification of the collection a Stage holds. `metrics` holds each metric's measurements and verdict.
+
+    They go at `expires_at`, if that is said.
+    """
 
     project: str
     stage: str
@@ -277,6 +280,7 @@ class VerificationRecord:
     owner: str = ""
     lease_until: datetime | None = None
     finished_at: datetime | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True)

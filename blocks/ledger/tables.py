@@ -316,6 +316,7 @@ verifications = sa.Table(
     _name("owner"),
     _time("lease_until", nullable=True),
     _time("finished_at", nullable=True),
+    _time("expires_at", nullable=True),
     _only("uq_verifications_open", "project", "stage", where="phase IN ('Pending', 'Running')"),
     sa.Index("ix_verifications_newest_of_stage", "project", "stage", "started_at", "id"),
     sa.Index("ix_verifications_project_promotion", "project", "promotion"),
@@ -324,6 +325,12 @@ verifications = sa.Table(
         "finished_at",
         postgresql_where=sa.text("phase IN ('Failed', 'Error')"),
         sqlite_where=sa.text("phase IN ('Failed', 'Error')"),
+    ),
+    sa.Index(
+        "ix_verifications_expiring",
+        "expires_at",
+        postgresql_where=sa.text("expires_at IS NOT NULL"),
+        sqlite_where=sa.text("expires_at IS NOT NULL"),
     ),
 )
 

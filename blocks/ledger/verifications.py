@@ -133,10 +133,11 @@ class Verifications(Part):
         now: datetime,
         *,
         revoke: bool = False,
+        expires_at: datetime | None = None,
     ) -> VerificationRecord:
         """End a verification; on success what is still there of its collection counts as verified.
 
-        With `revoke` a failure takes back that it was verified before.
+        With `revoke` a failure takes back that it was verified before; at `expires_at` its measurements may go.
 
         Finishing again with the same phase returns what there is. Raises Conflict when it is another
         owner's by now, or ended otherwise.
@@ -148,7 +149,9 @@ class Verifications(Part):
             if record.phase is phase and record.owner == owner:
                 return record
             record = await _fenced(connection, project, id, owner)
-            ended = replace(record, phase=phase, message=message, metrics=list(metrics), finished_at=now)
+            ended = replace(
+                record, phase=phase, message=message, metrics=list(metrics), finished_at=now, expires_at=expires_at
+            )
             await _end(connection, ended, record.actor, now)
             if phase is VerificationPhase.SUCCESSFUL:
                 await mark_verified(connection, project, record.stage, record.collection, now)
@@ -166,6 +169,13 @@ class Verifications(Part):
             aborted = replace(record, phase=VerificationPhase.ABORTED, message=message, finished_at=now)
             await _end(connection, aborted, actor, now)
             return aborted
+
+    async def forget_measurements(self, now: datetime) -> int:
+        """Let the measurements go whose time is over; what they came to stays. Returns of how many verifications."""
+        over = sa.and_(verifications.c.expires_at.is_not(None), verifications.c.expires_at <= now)
+        change = sa.update(verifications).where(over).values(metrics=[], expires_at=None)
+        async with self._database.write() as connection:
+            return (await connection.execute(change)).rowcount
 
     async def list(self, project: str, stage: str, limit: int = 100) -> list[VerificationRecord]:
         """Return the verifications of a Stage, newest first."""
@@ -203,7 +213,13 @@ async def _fenced(connection: AsyncConnection, project: str, id: str, owner: str
 
 
 async def _end(connection: AsyncConnection, ended: VerificationRecord, actor: str, now: datetime) -> None:
-    change = {"phase": ended.phase, "message": ended.message, "metrics": ended.metrics, "finished_at": now}
+    change = {
+        "phase": ended.phase,
+        "message": ended.message,
+        "metrics": ended.metrics,
+        "finished_at": now,
+        "expires_at": ended.expires_at,
+    }
     await connection.execute(
         sa.update(verifications).where(_is(ended.project, ended.id)).values(change | {"lease_until": None})
     )

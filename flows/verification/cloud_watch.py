@@ -97,7 +97,9 @@ async def measure(settings: CloudWatch, context: Context) -> Measured:
     start = context.now - parse_duration(settings.interval)
     results, messages = await cloud_watch.get_metric_data(site, queries, start, context.now, context.budgets)
     said = "; ".join(f"{each.get('Code', '')}: {each.get('Value', '')}" for each in messages)
-    return Measured(results, {"messages": said} if said else {})
+    values = [each["Values"] for each in results]
+    shown = values[0] if len(values) == 1 else values
+    return Measured(results, {"messages": said} if said else {}, shown=shown)
 
 
 async def _site(settings: CloudWatch, context: Context) -> Any:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import re2
@@ -73,6 +74,15 @@ def _joined(arguments: Sequence[Argument]) -> tuple[list[Argument], list[str]]:
         elif argument.value not in (None, before.value):
             problems.append(f"argument {argument.name!r} has both values {before.value!r} and {argument.value!r}")
     return list(joined.values()), problems
+
+
+def lifetime(templates: Sequence[AnalysisTemplateSpec], success: bool) -> timedelta | None:
+    """How long measurements are kept after such an end: the shortest that a template says, None when none does."""
+    said = []
+    for each in (template.ttl_strategy for template in templates if template.ttl_strategy):
+        special = each.seconds_after_success if success else each.seconds_after_failure
+        said.append(each.seconds_after_completion if special is None else special)
+    return min((timedelta(seconds=each) for each in said if each is not None), default=None)
 
 
 def resolve(declared: Sequence[Argument], given: Mapping[str, str], secret: Lookup) -> Arguments:

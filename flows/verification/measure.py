@@ -197,8 +197,9 @@ class _Run:
         else:
             phase, said = judged(metric, outcome.value)
             message = message or self._redacted(said)
-        value = self._redacted(shown(outcome.value))
-        return Measurement(phase, started_at, now, value, message, metadata, numbers=numbers(outcome.value))
+        seen = outcome.value if outcome.shown is None else outcome.shown
+        value = self._redacted(shown(seen))
+        return Measurement(phase, started_at, now, value, message, metadata, numbers=numbers(seen))
 
     def _failed(self, started_at: datetime, error: DrayageError) -> Measurement:
         """What could not be measured is an error, however sure the reason is; who asked for peace gets it."""

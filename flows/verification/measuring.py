@@ -56,7 +56,8 @@ class Measured:
 
     A float or an int; a tuple of floats for several numbers of one kind; None for "no data"; or a JSON document (dict
     or list), all of whose numbers are floats. With a `verdict` the provider judges itself, and conditions do not.
-    `metadata` is shown to people, as is the value; of `logs` the ledger keeps the end, an artifact all.
+    `metadata` is shown to people, as is the value, or `shown` in its place; of `logs` the ledger keeps the end, an
+    artifact all.
     """
 
     value: Any
@@ -64,6 +65,7 @@ class Measured:
     verdict: Verdict | None = None
     message: str = ""
     logs: str = ""
+    shown: Any = None
 
 
 @dataclass(frozen=True)

@@ -147,6 +147,14 @@ def _below(limit: int | str, least: int) -> bool:
     return isinstance(limit, int) and limit < least
 
 
+class Lifetime(Model):
+    """How long measurements are kept once they are over (Argo Rollouts: ttlStrategy of an AnalysisRun)."""
+
+    seconds_after_completion: int | None = Field(default=None, ge=0, description="However it ended.")
+    seconds_after_success: int | None = Field(default=None, ge=0, description="After a success.")
+    seconds_after_failure: int | None = Field(default=None, ge=0, description="After anything else.")
+
+
 class AnalysisTemplateSpec(Model):
     """What one template measures."""
 
@@ -155,3 +163,4 @@ class AnalysisTemplateSpec(Model):
     dry_run: list[MetricRule] = Field(default_factory=list, description="Metrics whose outcome does not count.")
     measurement_retention: list[Retention] = Field(default_factory=list, description="Kept measurements, 10 if unset.")
     templates: list[TemplateName] = Field(default_factory=list, description="Further templates.")
+    ttl_strategy: Lifetime | None = Field(default=None, description="How long measurements are kept; always if unset.")

@@ -1,6 +1,7 @@
 """From a Stage's verification and its templates to metrics that can be measured."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,7 +11,7 @@ from flows.expression import render
 from flows.promotion.environment import evaluated
 from flows.promotion.model import Variable
 from flows.stage.model import Verification
-from flows.verification.combine import Planned, combine, plan, resolve
+from flows.verification.combine import Planned, combine, lifetime, plan, resolve
 from flows.verification.model import AnalysisTemplateSpec
 
 Json = dict[str, Any]
@@ -45,6 +46,11 @@ def prepare(
 
     arguments = resolve(combined.args, given, secret)
     return plan(combined, arguments), arguments.secrets
+
+
+def kept_for(templates: Sequence[tuple[str, Json | None]], success: bool) -> timedelta | None:
+    """How long the measurements of such templates are kept; None for always."""
+    return lifetime([AnalysisTemplateSpec.model_validate(spec) for _, spec in templates if spec], success)
 
 
 def _spec(name: str, spec: Json | None) -> AnalysisTemplateSpec:

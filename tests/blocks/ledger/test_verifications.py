@@ -102,3 +102,47 @@ async def test_lists(ledger):
     assert (await ledger.verifications.latest("p", "test")).id == "v2"
     assert await ledger.verifications.latest("p", "none") is None
     assert [v.id for v in await ledger.verifications.open()] == ["v3"]
+
+
+async def test_left_until_later(ledger):
+    """Who leaves it gives it to whoever comes back; nobody else's to leave."""
+    await ledger.verifications.create(verification("v1", HELD))
+    await ledger.verifications.claim("p", "v1", "run", at(1), at(0))
+    assert not await ledger.verifications.leave("p", "v1", "other", at(60), "run-2", "soaks")
+
+    assert await ledger.verifications.leave("p", "v1", "run", at(60), "run-2", "soaks")
+
+    stored = await ledger.verifications.get("p", "v1")
+    assert (stored.owner, stored.lease_until, stored.flow_run_id, stored.message) == ("", at(60), "run-2", "soaks")
+    assert await ledger.verifications.claim("p", "v1", "run-2/x", at(61), at(50))
+
+
+async def test_a_failure_may_take_back_what_was_verified(ledger):
+    """Only where it is asked for, only a failure, and of all stays of the Freight in that Stage."""
+    await promote(ledger, "test.1", "f1")
+    held = {ORIGIN: "f1"}
+    for number, (phase, revoke, verified) in enumerate(
+        [(P.SUCCESSFUL, True, True), (P.FAILED, False, True), (P.ERROR, True, True), (P.FAILED, True, False)]
+    ):
+        await ledger.verifications.create(verification(f"v{number}", held, minutes=number))
+        await ledger.verifications.claim("p", f"v{number}", "run", at(number + 1), at(number))
+        await ledger.verifications.finish("p", f"v{number}", "run", phase, "", [], at(number), revoke=revoke)
+        standing = (await ledger.stages.standings("p", ["f1"]))["f1"]
+        assert ("test" in standing.verified_in) is verified, (phase, revoke)
+    trail = await ledger.audit.list("p")
+    assert [event.type for event in trail].count("FreightVerificationRevoked") == 1
+
+
+async def test_measurements_go_when_their_time_is_over(ledger):
+    """What they came to stays."""
+    await ledger.verifications.create(verification("v1", HELD))
+    await ledger.verifications.claim("p", "v1", "run", at(1), at(0))
+    metrics = [{"name": "errors"}]
+    await ledger.verifications.finish("p", "v1", "run", P.FAILED, "why", metrics, at(1), expires_at=at(5))
+    assert await ledger.verifications.forget_measurements(at(4)) == 0
+
+    assert await ledger.verifications.forget_measurements(at(5)) == 1
+    assert await ledger.verifications.forget_measurements(at(5)) == 0
+
+    stored = await ledger.verifications.get("p", "v1")
+    assert (stored.metrics, stored.phase, stored.message) == ([], P.FAILED, "why")

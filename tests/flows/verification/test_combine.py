@@ -1,9 +1,11 @@
 """Several templates become one plan, or one sentence that says why not."""
 
+from datetime import timedelta
+
 import pytest
 
 from blocks.errors import Invalid
-from flows.verification.combine import Arguments, combine, plan, resolve, substitute
+from flows.verification.combine import Arguments, combine, lifetime, plan, resolve, substitute
 from flows.verification.model import AnalysisTemplateSpec, Argument
 
 
@@ -161,3 +163,22 @@ def test_a_bad_argument_is_not_repeated():
     with pytest.raises(Invalid, match=r"metric 'm' is not valid with its arguments: count") as error:
         plan(spec(metric(count="{{args.n}}", interval="1s")), Arguments({"n": "s3cret"}))
     assert "s3cret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("strategies", "success", "seconds"),
+    [
+        pytest.param([None], True, None, id="none"),
+        pytest.param([{"secondsAfterCompletion": 60}], True, 60, id="completion"),
+        pytest.param([{"secondsAfterCompletion": 60, "secondsAfterFailure": 90}], False, 90, id="failure"),
+        pytest.param([{"secondsAfterCompletion": 60, "secondsAfterFailure": 90}], True, 60, id="other-end"),
+        pytest.param([{"secondsAfterSuccess": 0}], True, 0, id="at-once"),
+        pytest.param([{"secondsAfterSuccess": 5}], False, None, id="kept-after-failure"),
+        pytest.param([{"secondsAfterSuccess": 5}, None, {"secondsAfterCompletion": 3}], True, 3, id="shortest"),
+    ],
+)
+def test_lifetime(strategies, success, seconds):
+    """Measurements are kept as long as the templates say, the shortest time of several."""
+    specs = [AnalysisTemplateSpec.model_validate({"ttlStrategy": each} if each else {}) for each in strategies]
+    kept = lifetime(specs, success)
+    assert kept == (None if seconds is None else timedelta(seconds=seconds))
