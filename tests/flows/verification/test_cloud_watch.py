@@ -91,7 +91,8 @@ async def test_stored_numbers(moto):
 
 async def test_requests():
     """Queries reach CloudWatch whole, for a window that ends now; what is unset is left out."""
-    _, (asked,) = await ask(RATE, cloud_watch(page(result("rate"))), interval="30m")
+    outcome, (asked,) = await ask(RATE, cloud_watch(page(result("rate"))), interval="30m")
+    assert outcome.shown == []
     assert (asked.json["EndTime"], asked.json["StartTime"]) == (NOON.timestamp(), NOON.timestamp() - 1800)
     rate, errors, _ = asked.json["MetricDataQueries"]
     assert rate == {"Id": "rate", "Expression": "errors / requests", "Label": "Error rate"}
@@ -115,6 +116,7 @@ async def test_pages_are_one_answer():
         ("rate", [0.1, 0.2, 0.3], "Complete"),
         ("other", [1.0], "Complete"),
     ]
+    assert outcome.shown == [[0.1, 0.2, 0.3], [1.0]]
     assert outcome.metadata == {"messages": "MaxMetricsExceeded: only 500 metrics"}
     assert len(asked) == 2
 
