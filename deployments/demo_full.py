@@ -37,6 +37,7 @@ async def tell(facts: Facts) -> None:
         await walk(here, bad, ["test", "uat"])
         await approve(here, bad)
         await _caught(here, bad)
+        await approve(here, good)  # of the rollback: whoever guards prod is asked for this, too
         await _back(here, good)
         await stage_table(here, PROJECT)
         await print_links(here, PROJECT)
@@ -109,7 +110,7 @@ async def _back(here: World, good: FreightRecord) -> None:
         return ours and verification is not None and verification.phase == VerificationPhase.SUCCESSFUL
 
     await until(back, f"prod went back to {good.alias}")
-    say(f"prod went back to {good.alias} by itself and is verified ({time.monotonic() - began:.1f} s)")
+    say(f"prod went back to {good.alias}, as its policy wants, and is verified ({time.monotonic() - began:.1f} s)")
 
 
 async def _latest(here: World) -> VerificationRecord:
