@@ -32,12 +32,12 @@ async def roll_back_failing(here: World, client: PrefectClient, now: datetime) -
         failing[project].append(stage)
     done: list[str] = []
     for project, stages in failing.items():
-        try:
-            pipeline = await read_pipeline(here.ledger, project)
-            for stage in stages:
+        pipeline = await read_pipeline(here.ledger, project)
+        for stage in stages:
+            try:
                 done += await _roll_back(here, client, pipeline, stage)
-        except DrayageError as error:
-            log.warning("cannot roll back in %s, the next sweep tries again: %s", project, error)
+            except DrayageError as error:
+                log.warning("cannot roll back %s/%s, the next sweep tries again: %s", project, stage, error)
     return done
 
 
