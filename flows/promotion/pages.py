@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from blocks.ledger.records import FreightRecord, PromotionRecord, Standing, VerificationRecord, Visit
+from blocks.ledger.records import FreightRecord, Phase, PromotionRecord, Standing, VerificationRecord, Visit
 from flows.duration import format_duration
 from flows.freight.describe import cell, one_line, versions
 from flows.metrics.measures import Measures
 from flows.promotion.admission import entering_of
-from flows.promotion.gates import Gate
+from flows.promotion.gates import APPROVAL, Gate, in_line
 from flows.stage.outlook import Outlook
 
 MOST_ROWS = 1_000
@@ -99,9 +99,10 @@ def _waiting(
     said = str(record.waiting_for.get("message") or "")
     title = f"- **{cell(freight.alias if freight else record.freight[:7])}** by {cell(record.actor)}, {record.phase}"
     lines = [f"{title}{f': {cell(said)}' if said else ''} (`{record.name}`)"]
-    if record.started_at is None and freight:
+    if record.phase is Phase.PENDING and freight:
         gates = entering_of(outlook, record, verification).gates(now)
-        lines += [_gate(gate) for gate in gates if gate.answer != "open"]
+        approved = in_line(record)  # who stands in line has been approved
+        lines += [_gate(gate) for gate in gates if gate.answer != "open" and not (approved and gate.name == APPROVAL)]
     return lines
 
 
