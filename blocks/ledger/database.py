@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -111,6 +111,7 @@ class Database:
             )
             sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
             sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
+            sa.event.listen(engine.sync_engine, "invalidate", _let_go_sqlite)
             return engine
         return create_async_engine(
             self._url,
@@ -172,3 +173,10 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     # A deferred transaction that turns writer can fail at once however long it may wait, so writers say so first.
     writes = connection.get_execution_options().get("writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _let_go_sqlite(connection: Any, _: Any, __: BaseException | None) -> None:
+    # A statement that was cancelled is still open, and with it a connection that is closed would keep its write lock.
+    if connection is not None:
+        with suppress(asyncio.CancelledError, sqlite3.Error):
+            connection.run_async(lambda driver: asyncio.shield(driver.rollback()))

@@ -118,7 +118,7 @@ async def test_cancelled_writers_leave_the_ledger_usable(ledger):
         task = asyncio.create_task(ledger.promotions.create(promotion(name, stage=name)))
         await asyncio.sleep(dice.uniform(0, 0.01))
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 20)  # less than writers wait for a lock
 
     created = {event.subject for event in await ledger.audit.list("p")}
     assert created == {f"Promotion/{one.name}" for one in await ledger.promotions.list("p")}
