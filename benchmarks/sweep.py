@@ -133,10 +133,11 @@ async def run(machine: Machine, folder: Path, options: argparse.Namespace) -> di
     found: dict[str, Any] = {}
     world = Installation(options.projects, datetime.now(UTC))
     urls = {"postgresql": _database(machine), "sqlite": f"sqlite:///{folder}/ledger.db"}
+    async with get_client() as client:
+        world = await prefect_runs(client, world)
     for name, url in urls.items():
         if options.only in (None, name):
-            async with get_client() as client:
-                runs = await prefect_runs(client, replace(world, now=datetime.now(UTC)))
+            runs = replace(world, now=datetime.now(UTC))
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("DRAYAGE_LEDGER_URL", url)
                 print(f"{name}:", flush=True)

@@ -17,7 +17,8 @@ from prefect.states import Completed
 from blocks.ledger.records import PromotionRecord
 from flows.promotion.gates import in_line
 from flows.publish import tell
-from flows.stage.outlook import Outlook, read_outlook
+from flows.stage.outlook import Outlook
+from flows.stage.outlooks import read_outlooks
 from flows.stage.pipeline import read_pipeline
 from flows.wake import wake
 from flows.world import World
@@ -41,15 +42,18 @@ async def wake_in_line(here: World, client: PrefectClient, now: datetime, projec
         if in_line(record) and record.waiting_for["wake_when"].get("stopped") and project in (None, record.project):
             by_project[record.project].append(record)
     woken: list[PromotionRecord] = []
+    outlooks = await read_outlooks(here.ledger, now, project) if by_project else {}
     for each, records in by_project.items():
-        outlook = await read_outlook(here.ledger, each, also=[record.freight for record in records])
+        outlook = outlooks.get(each)
         free = [record for record in _free(outlook, records, now) if record.flow_run_id]
         woken += [record for record in free if await wake(client, record)]
     return [f"{record.name}: woken, because nothing stops {record.stage} any more" for record in woken]
 
 
-def _free(outlook: Outlook, records: Sequence[PromotionRecord], now: datetime) -> list[PromotionRecord]:
-    """Those before whose Stage nothing stands that stops all; a Stage that is gone stops nobody, its run finds out."""
+def _free(outlook: Outlook | None, records: Sequence[PromotionRecord], now: datetime) -> list[PromotionRecord]:
+    """Those whose Stage nothing stops; a Stage or project that is gone stops nobody, its run finds out."""
+    if outlook is None:
+        return list(records)
     stages = outlook.pipeline.stages
     return [
         each
