@@ -28,6 +28,8 @@ SILENCE = 150.0
 """Seconds after which a stream that says nothing is taken for dead."""
 
 MOST_CONNECTIONS = 64
+AT_ONCE = 24
+"""Requests at the same time; further ones wait for their turn, which no timeout counts."""
 
 
 class Expired(Conflict):
@@ -62,6 +64,7 @@ class Asking:
         self.server = server.rstrip("/")
         self._headers, self._blocks = headers, blocks
         self._advice = {**ADVICE, **advice}
+        self._turn = asyncio.Semaphore(AT_ONCE)
         limits = httpx.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=8)
         self._http = httpx.AsyncClient(limits=limits, **options)
 
@@ -91,9 +94,10 @@ class Asking:
         every = {**await self._opening(), **headers}
         url = self.server + path
         try:
-            answer = await request(
-                self._http, method, url, headers=every, limits=limits, accept_errors=OWN_WORDS, **more
-            )
+            async with self._turn:
+                answer = await request(
+                    self._http, method, url, headers=every, limits=limits, accept_errors=OWN_WORDS, **more
+                )
         except DrayageError as error:
             error.args = (f"tried to {what}: {error}",)
             raise
