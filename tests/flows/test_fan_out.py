@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,15 @@ import pytest
 from prefect.client.orchestration import get_client
 from ruamel.yaml import YAML
 
-from blocks.errors import Refused
+from blocks.errors import NotFound, Refused
 from blocks.ledger.promotion_requests import TargetPromotion
 from blocks.ledger.records import Phase, PromotionRecord
 from deployments.answers import decide
 from deployments.look import LOOK
 from deployments.machine import Machine
-from deployments.requests import abort_promotion, retry_promotion
+from deployments.requests import abort_promotion, ask_promotions, retry_promotion, stages_below
+from flows.promotion.admission import Wish
+from flows.start import stage_deployment
 from tests.servers.guestbook import Guestbook, only_test, opened_guestbook, until
 
 KARGO = "kargo.akuity.io/v1alpha1"
@@ -143,6 +146,36 @@ async def test_one_after_the_other_until_one_fails(machine: Machine, tmp_path: P
         promotions = {each["spec"]["target"]: each for each in await shape(guestbook, "Promotion")}
         assert promotions["c3"]["metadata"]["ownerReferences"][0]["name"] == request.name
         assert {each["metadata"]["name"] for each in await shape(guestbook, "Target")} == targets.keys()
+        await _downstream(guestbook, request.freight)
+
+
+async def _downstream(guestbook: Guestbook, freight: str) -> None:
+    """All Stages below are asked before any Promotion is made, and then one that cannot be started hinders no other."""
+    template = {"spec": {"steps": [{"uses": "compose-output", "as": "x", "config": {"a": 1}}]}}
+    origin = {"kind": "Warehouse", "name": "guestbook"}
+    requested = {"requestedFreight": [{"origin": origin, "sources": {"stages": ["test"]}}]}
+    stages = [
+        manifest("Stage", name, guestbook.project, spec={**requested, "promotionTemplate": template})
+        for name in ("east", "west")
+    ]
+    (guestbook.folder / "below.yaml").write_text(text_of(*stages))
+    await guestbook.apply(str(guestbook.folder / "below.yaml"))
+    below = await stages_below(guestbook.here, guestbook.project, "test")
+    wishes = [Wish(guestbook.project, name, "ann", freight) for name in below]
+    assert below == ["east", "west"]
+    with pytest.raises(NotFound, match="no Freight"):
+        await ask_promotions(guestbook.here, [wishes[0], replace(wishes[1], freight="unknown")])
+    promotions = guestbook.here.ledger.promotions
+    assert await promotions.list(guestbook.project, "east") == []
+
+    async with get_client() as client:
+        name = f"promote/{stage_deployment(guestbook.project, 'west')}"
+        await client.delete_deployment((await client.read_deployment_by_name(name)).id)
+    made, failed = await ask_promotions(guestbook.here, wishes)
+    assert [each.stage for each in made] == ["east"]
+    assert len(failed) == 1
+    assert failed[0].startswith("Stage 'west': Prefect at ")
+    assert (await guestbook.ended(made[0], 120)).phase is Phase.SUCCEEDED
 
 
 async def test_away_woken_and_aborted(machine: Machine, tmp_path: Path):
