@@ -410,3 +410,37 @@ def test_every_pattern_is_described():
     text = (PIPELINES.parents[1] / "docs" / "patterns.md").read_text()
     patterns = [file.parent.name for file in PIPELINES.glob("*/scenario.yaml")]
     assert [name for name in patterns if f"(../deployments/pipelines/{name}/pipeline.yaml)" not in text] == []
+
+
+async def test_windows_open_by_the_clock_of_the_scenario(tmp_path):
+    """What is asked for while a window is closed waits, and goes on by itself when it opens."""
+    windows = {
+        "apiVersion": "kargo.akuity.io/v1alpha1",
+        "kind": "ClusterConfig",
+        "metadata": {"name": "cluster"},
+        "spec": {
+            "promotionWindows": [
+                {
+                    "name": "mornings",
+                    "kind": "Deny",
+                    "rrule": "FREQ=DAILY",
+                    "dtstart": "20260101T080000Z",
+                    "dtend": "20260101T110000Z",
+                }
+            ]
+        },
+    }
+    file = tmp_path / "windows.yaml"
+    file.write_text(yaml.safe_dump(windows))
+    held = {"expect": {"gates": {"test": {"freight": "1.0.0", "because": "'mornings' until Mon 11:00 UTC"}}}}
+    closed = {
+        "promote": [{"stage": "test", "freight": "1.0.0"}],
+        "expect": {
+            "stages": {"test": None},
+            "promotions": {"test": "Pending"},
+            "gates": {"test": {"freight": "1.0.0", "because": "already on its way"}},
+        },
+    }
+    opened = {"wait": "2h", "expect": {"stages": {"test": "1.0.0"}}}
+    [report] = await played(scenario(tmp_path, held, closed, opened), manifests=[*MANIFESTS, str(file)])
+    assert failed(report) == []
