@@ -17,7 +17,7 @@ from flows.promotion.admission import Declined, Wish, admit
 from flows.publish import tell
 from flows.stage.history import read_history
 from flows.stage.model import AutoRollback
-from flows.stage.pipeline import Pipeline, read_pipeline
+from flows.stage.pipeline import Pipeline, read_pipeline, read_pipelines
 from flows.stage.rollback import LATEST, GoBack, automatic, overtaken
 from flows.start import start_promotion
 from flows.world import World
@@ -31,11 +31,11 @@ async def roll_back_failing(here: World, client: PrefectClient, now: datetime) -
     for project, stage in await here.ledger.rollbacks.failing(now - LATEST):
         failing[project].append(stage)
     done: list[str] = []
+    pipelines = await read_pipelines(here.ledger, failing)
     for project, stages in failing.items():
-        pipeline = await read_pipeline(here.ledger, project)
         for stage in stages:
             try:
-                done += await _roll_back(here, client, pipeline, stage)
+                done += await _roll_back(here, client, pipelines[project], stage)
             except DrayageError as error:
                 log.warning("cannot roll back %s/%s, the next sweep tries again: %s", project, stage, error)
     return done

@@ -1,6 +1,6 @@
 """A project's Stages and the policies about them, read from the ledger as one."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -87,6 +87,18 @@ class Pipeline:
 async def read_pipeline(ledger: Ledger, project: str) -> Pipeline:
     """Read one project's Stages and policies. A project without any gives an empty pipeline."""
     return build_pipeline(project, await ledger.definitions.of_kinds(KINDS, project))
+
+
+async def read_pipelines(ledger: Ledger, projects: Collection[str]) -> dict[str, Pipeline]:
+    """Read the pipelines of several projects, in one query however many these are."""
+    found = await ledger.definitions.of_kinds(KINDS) if projects else []
+    everywhere = [each for each in found if each.kind == "ClusterConfig"]
+    defined: dict[str, list[Definition]] = {project: [*everywhere] for project in projects}
+    for each in found:
+        project = each.name if each.kind == "Project" else each.project
+        if project in defined:
+            defined[project].append(each)
+    return {project: build_pipeline(project, some) for project, some in defined.items()}
 
 
 def build_pipeline(project: str, definitions: Iterable[Definition]) -> Pipeline:

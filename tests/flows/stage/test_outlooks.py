@@ -22,6 +22,7 @@ from blocks.ledger.tables import approvals, definitions, freezes, freight, holds
 from flows.advance import all_passed_through, find_ready
 from flows.stage.outlook import Outlook, read_outlook
 from flows.stage.outlooks import read_outlooks
+from flows.stage.pipeline import build_pipeline, read_pipelines
 from tests.blocks.ledger.conftest import count_statements, ledger, url
 from tests.servers.postgres import postgres_ledger_url, postgres_server
 
@@ -211,6 +212,7 @@ async def test_an_outlook_misses_nothing_but_contents(ledger: Ledger):
     for each in fields(Outlook):
         filled = bool(getattr(alone, each.name)), bool(getattr(together, each.name))
         assert filled[0] == filled[1], f"{each.name} is filled in one reading only"
+    assert await read_pipelines(ledger, [name, "none"]) == {name: alone.pipeline, "none": build_pipeline("none", [])}
     assert (alone.pipeline, alone.currents, alone.holds) == (together.pipeline, together.currents, together.holds)
     assert alone.freezes == together.freezes
 
