@@ -22,6 +22,8 @@ WRITTEN_FOR = "127.0.0.1:8099"
 """The sandbox's address in the example's files, replaced by the real one."""
 
 USER = "drayage"
+LONGEST_STORY = 900.0
+"""Seconds a story may take; each of its waits ends earlier."""
 
 
 def run_demo(home: Path, *, keep: bool = False, full: bool = False) -> int:
@@ -72,7 +74,7 @@ class Demo:
     def tell(self, story: str) -> int:
         """Run a story, a module, in a process of its own that is set up like any other terminal."""
         arguments = [sys.executable, "-m", f"deployments.{story}", str(self._home / "story.json")]
-        return subprocess.run(arguments, env=os.environ | self._machine.env, timeout=300).returncode
+        return subprocess.run(arguments, env=os.environ | self._machine.env, timeout=LONGEST_STORY).returncode
 
     def stop(self) -> None:
         """End everything."""
