@@ -19,7 +19,7 @@ from flows.promotion.admission import Wish
 from flows.start import stage_deployment
 from flows.sweep import sweep
 from tests.servers.guestbook import Guestbook, only_test, opened_guestbook, until
-from tests.servers.waiting import at_step, git_processes, in_state, nothing_runs
+from tests.servers.waiting import at_step, git_processes, hold_up, in_state, nothing_runs
 
 
 @pytest.fixture
@@ -45,6 +45,7 @@ async def cancel(record: PromotionRecord) -> None:
 
 async def next_goes_through(guestbook: Guestbook, tag: str) -> None:
     """Promote the next image, which shows that the Stage is free."""
+    hold_up(guestbook, False)
     await guestbook.verified(await guestbook.push(tag), "test")
 
 
@@ -57,7 +58,7 @@ async def phase(guestbook: Guestbook, record: PromotionRecord) -> Phase:
 
 async def test_a_running_step(single: Guestbook):
     """Cancelled while it waits for Argo CD, the run is Cancelled, the promotion and its step are Aborted."""
-    single.sandbox.world.cluster.mark("guestbook:1.0.0", True)
+    hold_up(single)
     record = await single.promotion(await single.push("1.0.0"), "test")
     await at_step(single, record, "wait")
     await cancel(record)
@@ -126,7 +127,7 @@ async def test_a_verification(single: Guestbook):
 
 async def test_aborting_by_name(single: Guestbook):
     """An aborted promotion's run stops as a cancelled one does, and says so in the ledger with the reason."""
-    single.sandbox.world.cluster.mark("guestbook:1.0.0", True)
+    hold_up(single)
     record = await single.promotion(await single.push("1.0.0"), "test")
     await at_step(single, record, "wait")
     aborted = await abort_promotion(single.here, single.project, record.name, "user:ann", "wrong image")

@@ -1,10 +1,17 @@
 """Waiting for what a promotion comes to, and looking at what it leaves behind."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from blocks.ledger.records import PromotionRecord
 from tests.servers.guestbook import Guestbook, until
 from tests.servers.prefect_runs import runs_of
+
+
+def hold_up(guestbook: Guestbook, held: bool = True) -> None:
+    """Let no workload come up until this is called with `held=False`: whoever waits for health waits."""
+    controller = guestbook.sandbox.world.controller
+    controller.timing = replace(controller.timing, progressing=600.0 if held else 0.3)
 
 
 async def at_step(guestbook: Guestbook, record: PromotionRecord, alias: str) -> None:
