@@ -30,7 +30,7 @@ from flows.world import World, opened_world
 
 PROJECT = "guestbook"
 IMAGE = "guestbook"
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds any one thing may take before the demo fails."""
 
 
@@ -194,6 +194,7 @@ async def approve(here: World, freight: FreightRecord) -> None:
 
 
 async def until(true: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Wait until something is so. Raises Refused with `what` when it does not come."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if await true():
