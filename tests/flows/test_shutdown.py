@@ -15,7 +15,7 @@ from deployments.processes import Process
 from deployments.sandbox.faults import Fault
 from tests.servers.guestbook import Guestbook, only_test, opened_guestbook, until
 from tests.servers.prefect_runs import runs_of
-from tests.servers.waiting import ONE_COMMIT, at_step, commits_of, git_processes, nothing_runs
+from tests.servers.waiting import ONE_COMMIT, at_step, commits_of, git_processes, hold_up, nothing_runs
 
 EXIT_SECONDS = 15
 
@@ -70,17 +70,17 @@ async def in_git(guestbook: Guestbook, record: PromotionRecord) -> None:
     await until(there, "Git at work", 30)
 
 
-def hold_up(guestbook: Guestbook, what: str) -> None:
+def slow_down(guestbook: Guestbook, what: str) -> None:
     """Make one part of the world so slow that a worker is met in the middle of it."""
     if what == "image":
-        guestbook.sandbox.world.cluster.mark("guestbook:1.0.0", True)
+        hold_up(guestbook)
     else:
         guestbook.sandbox.faults.add(Fault(match=what, kind="delay", seconds=60))
 
 
 def let_go(guestbook: Guestbook) -> None:
     """Make the world quick again."""
-    guestbook.sandbox.world.cluster.mark("guestbook:1.0.0", False)
+    hold_up(guestbook, held=False)
     guestbook.sandbox.faults.clear()
 
 
@@ -100,7 +100,7 @@ async def test_a_worker_is_asked_to_end(
 ):
     """It exits with 0, nothing is left Running, and the next worker ends the promotion with one commit."""
     first = worker()
-    hold_up(guestbook, what)
+    slow_down(guestbook, what)
     freight = await guestbook.push("1.0.0")
     record = await guestbook.promotion(freight, "test")
     await middle(guestbook, record)
