@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from deployments.sandbox.bell import Bell
@@ -20,16 +21,18 @@ class JsonFile:
     path: Path
     snapshot: Callable[[], Any]
     _written: str = field(default="", repr=False)
+    _turn: Lock = field(default_factory=Lock, repr=False)
 
     def save(self, state: Any) -> None:
         """Write `state` beside the file and rename it into place; an unchanged state costs no write."""
         text = json.dumps(state)
-        if text == self._written:
-            return
-        beside = self.path.with_suffix(".tmp")
-        beside.write_text(text)
-        beside.replace(self.path)
-        self._written = text
+        with self._turn:  # a cancelled `keep_saved` leaves a thread that still writes
+            if text == self._written:
+                return
+            beside = self.path.with_suffix(".tmp")
+            beside.write_text(text)
+            beside.replace(self.path)
+            self._written = text
 
 
 def load(path: Path) -> Any:

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from prefect.client.orchestration import PrefectClient, get_client
 
-from deployments.automations import crash_watch, promotes, reconcile, remove
+from deployments.automations import bring_about, crash_watch, promotes, reconcile
 from deployments.machine import Machine
 
 
@@ -70,3 +70,8 @@ async def test_the_crash_watch_is_registered(client: PrefectClient):
         [there] = await client.read_automations_by_name(wanted.name)
         assert there.enabled
         assert await reconcile(client, wanted) == "unchanged"
+
+
+async def remove(client: PrefectClient, name: str) -> None:
+    """Delete the automations of a name."""
+    await bring_about(client, None, await client.read_automations_by_name(name))

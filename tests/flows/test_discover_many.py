@@ -38,6 +38,7 @@ def warehouse(place, name, *subscriptions):
     return Definition("Warehouse", place.project, name, {"spec": {"interval": "5m", "subscriptions": [*subscriptions]}})
 
 
+@pytest.mark.long
 async def test_hundreds_of_warehouses_and_some_that_are_sick(place):
     """All that can be read is Freight long before those that hang give up, and each sick one says what it has."""
     registry = {f"image-{n}": f"{place.sandbox.host}/app{n % REPOSITORIES}" for n in range(IMAGES)}

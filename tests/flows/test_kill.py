@@ -5,6 +5,7 @@ point, the next one takes over and dies at the second, and so on; the last one l
 """
 
 import asyncio
+import os
 import shutil
 import signal
 import traceback
@@ -23,6 +24,7 @@ from deployments.machine import Machine
 from flows.start import stage_deployment
 from flows.sweep import sweep
 from flows.world import opened_world
+from tests.conftest import LONG
 from tests.servers.doomed_worker import Nursery, Order, alive, end
 from tests.servers.guestbook import Guestbook, only_test, opened_guestbook, until
 from tests.servers.prefect_runs import Run, runs_of
@@ -60,6 +62,8 @@ CHAINS = [
     Chain("around the steps", ("admitted", "started", "finished", "verifying", "measured", "verified", "ending")),
     Chain("while it waits for people", (SUSPENDED, "admitted", "after:commit"), approval=True),
 ]
+if not os.environ.get(LONG):
+    CHAINS = [chain for chain in CHAINS if chain.id in ("on lost machines", "around the steps", "after the last steps")]
 DEATHS = [pytest.param(chain, point, id=f"{chain.id}, {point}") for chain in CHAINS for point in chain.points]
 
 

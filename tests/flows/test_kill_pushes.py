@@ -3,6 +3,8 @@
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
+
 from blocks.ledger.records import Phase, StepStatus
 from deployments.machine import Machine
 from deployments.sandbox.faults import Fault
@@ -22,6 +24,7 @@ STEP = """
 """
 
 
+@pytest.mark.long
 async def test_an_image_is_pushed_once(machine: Machine, tmp_path: Path, monkeypatch):
     """Killed before anything went out and killed right after: one push, and the promotion succeeds with its outputs."""
     monkeypatch.setenv("DRAYAGE_WORK_POOL", pool := f"pushes-{uuid4().hex[:8]}")

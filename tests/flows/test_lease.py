@@ -173,6 +173,7 @@ async def test_showing_begins_at_once():
     assert 2 <= len(renew.until) <= 5
 
 
+@pytest.mark.long
 async def test_a_frozen_worker_wakes_up_too_late(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A worker that was frozen while another took over changes nothing any more, in the ledger, Git or Prefect."""
     pool, note = f"frozen-{uuid4().hex[:8]}", tmp_path / "struck"

@@ -162,6 +162,7 @@ async def sweeping() -> AsyncIterator[None]:
         pytest.param("merge-pr", ["before:merge-pr", "after:merge-pr"], id="merge"),
     ],
 )
+@pytest.mark.long
 async def test_killed_in_between(machine: Machine, tmp_path: Path, monkeypatch, last: str, points: list[str]):
     """Before, after and between opening and merging, on machines that are lost: one pull request, merged once."""
     pool = f"pr-{uuid4().hex[:8]}"

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +17,9 @@ from ruamel.yaml import YAML
 
 from blocks.argocd_block import ArgoCDConnection
 from blocks.credentials import block_name
+from blocks.errors import DrayageError
 from blocks.ledger.records import FreightRecord, PromotionRecord, Standing
-from deployments.apply import Applied, apply
+from deployments.apply import Applied, apply, delete
 from deployments.sandbox.images import push_image
 from deployments.sandbox.server import Sandbox
 from flows.freight.describe import versions
@@ -130,7 +131,11 @@ async def opened_guestbook(
         block = ArgoCDConnection(server=sandbox.url, token=SecretStr(TOKEN))
         await block.asave(block_name(project, "argocd"), overwrite=True)
         await opened.apply()
-        yield opened
+        try:
+            yield opened
+        finally:  # what nobody needs any more would keep the machine busy for the tests to come
+            with suppress(DrayageError):
+                await delete(here, "Project", "", project, "user:test")
 
 
 def only_test(text: str, approval: bool = False) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,8 +15,9 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.events.schemas.automations import Automation
 from prefect.exceptions import ObjectNotFound
 
+from blocks.errors import DrayageError
 from blocks.ledger.records import FreightRecord, Phase, PromotionRecord
-from deployments.apply import Applied, apply
+from deployments.apply import Applied, apply, delete
 from deployments.requests import ask_promotion
 from flows.promotion.admission import Wish
 from flows.start import automation_name, stage_deployment
@@ -204,4 +205,8 @@ async def opened_small(folder: Path) -> AsyncIterator[Small]:
     async with opened_world() as here, get_client() as client:
         small = Small(here, client, f"small-{uuid4().hex[:8]}", folder / "small.yaml")
         small.write(stage("test"), stage("prod", upstream="test"))
-        yield small
+        try:
+            yield small
+        finally:
+            with suppress(DrayageError):
+                await delete(here, "Project", "", small.project, "user:test")

@@ -40,9 +40,10 @@ def nursery(tmp_path_factory):
     tofu.write_text(f"#!{sys.executable}\n{STAND_IN.read_text()}")
     tofu.chmod(0o755)
     path = os.pathsep.join([f"{home}/bin", str(CACHE / "root/usr/bin"), os.environ["PATH"]])
-    env = {"DRAYAGE_HOME": str(home), "PATH": path}
+    env = {"DRAYAGE_HOME": str(home), "DRAYAGE_LEDGER_URL": f"sqlite:///{home}/ledger.db", "PATH": path}
     with pytest.MonkeyPatch.context() as patch, Nursery(home / "log", env, "tests.servers.doomed_step") as nursery:
-        patch.setenv("DRAYAGE_HOME", str(home))
+        for name, value in env.items():
+            patch.setenv(name, value)
         yield nursery
 
 

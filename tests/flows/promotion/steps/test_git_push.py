@@ -310,6 +310,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 @pytest.mark.slow
+@pytest.mark.long
 async def test_killed_at_any_moment_it_ends_with_one_commit(promotion, server):  # noqa: F811
     """Workers that are killed ever later, and one that is not, leave one commit on a moving branch."""
     command = [sys.executable, "-c", WORKER, server.base, str(server.root), str(promotion.work_dir)]

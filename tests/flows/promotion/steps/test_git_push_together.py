@@ -236,6 +236,7 @@ async def test_a_worker_killed_around_a_push_loses_and_doubles_nothing(server, t
 
 
 @pytest.mark.slow
+@pytest.mark.long
 async def test_a_worker_killed_at_any_moment_loses_and_doubles_nothing(server, tmp_path):  # noqa: F811
     """Workers that die ever later while a group is on its way, then one that lives: one commit each."""
     command = [sys.executable, "-c", WORKER, server.base, str(server.root), str(tmp_path), server.tip(), "6"]
