@@ -140,13 +140,13 @@ async def test_promotions_go_with_all_that_was_kept_of_them(ledger):
     for minute, name in enumerate(("c", "d"), 2):
         await promote(ledger, name, "f0", minutes=minute)
 
-    assert (await collect(ledger))["Promotion"] == ["c", "b"]
-    assert [each.name for each in await ledger.promotions.list("p")] == ["d", "a"], "a brought what the Stage runs"
+    assert (await collect(ledger))["Promotion"] == ["c", "b", "a"]
+    assert [each.name for each in await ledger.promotions.list("p")] == ["d"], "the last one stands for what runs"
     assert await ledger.promotions.steps("p", "b") == []
     assert await ledger.promotions.decisions("p", "b") == []
     assert await ledger.verifications.get("p", "v") is None
     told = (await ledger.audit.list("p", type="PromotionsCollected"))[0]
-    assert (told.subject, told.data) == ("Stage/test", {"stage": "test", "promotions": ["b", "c"]})
+    assert (told.subject, told.data) == ("Stage/test", {"stage": "test", "promotions": ["a", "b", "c"]})
     assert await ledger.audit.list("p", subject="Promotion/b")
 
 

@@ -75,11 +75,11 @@ async def test_a_later_stay_of_verified_freight_soaks_without_a_new_verification
 
 
 async def test_promoting_the_current_freight_again_keeps_its_stay(ledger):
-    """The soak clock does not start anew when the same Freight is promoted again."""
+    """The soak clock does not start anew when the same Freight is promoted again; the stay is the last one's."""
     await promote(ledger, "a", "f1", minutes=0)
     await promote(ledger, "b", "f1", minutes=30)
 
-    assert [("a", at(0), None)] == [
+    assert [("b", at(0), None)] == [
         (v.promotion, v.entered_at, v.left_at) for v in await ledger.stages.visits("p", "test", 9)
     ]
 
@@ -178,7 +178,7 @@ async def test_passing_a_control_flow_stage_verifies_without_a_stay(ledger):
     assert await ledger.stages.pass_through([Passing("p", "gate", "f1", ORIGIN)], at(1))
     assert not await ledger.stages.pass_through([Passing("p", "gate", "f1", ORIGIN)], at(2))
 
-    assert Standing(verified_in={"gate": Verified(at(1))}) == await standing(ledger)
+    assert Standing(verified_in={"gate": Verified(at(1))}, passed={"gate": at(1)}) == await standing(ledger)
 
 
 async def test_a_deleted_stage_leaves_history_only(ledger):
@@ -196,7 +196,8 @@ async def test_a_deleted_stage_leaves_history_only(ledger):
     assert [at(10)] == [v.left_at for v in await ledger.stages.visits("p", "test", 10)]
     assert await ledger.stages.pass_through([Passing("p", "gate", "f1", ORIGIN)], at(11))
     await promote(ledger, "b", "f1", minutes=12)
-    assert Standing({"gate": Verified(at(11))}, {}, {"test": at(12)}) == await standing(ledger)
+    passed = {"gate": at(11)}
+    assert Standing({"gate": Verified(at(11))}, {}, {"test": at(12)}, passed=passed) == await standing(ledger)
 
 
 async def test_an_origin_no_longer_requested_leaves(ledger):
