@@ -30,11 +30,12 @@ from flows.look_at import sources_of
 from flows.measure_stage import measure_stage
 from flows.promotion.admission import Declined, Wish, admit, entering_of, refused_entry
 from flows.promotion.approvers import missing, vote_from
+from flows.promotion.argocd.watching import OFTEN
 from flows.promotion.attempt import attempt
 from flows.promotion.engine import Away, Outcome, run_steps
 from flows.promotion.gates import before_turn
 from flows.promotion.request import Begin, End, Wait, next_move
-from flows.promotion.result import HEALTH_CHECKS
+from flows.promotion.result import HEALTH_CHECKS, StepResult, Waiting
 from flows.promotion.workplace import Workplace
 from flows.stage.outlook import read_outlook
 from flows.stage.pipeline import read_pipeline
@@ -169,7 +170,9 @@ class Mover:
 
         async def once(step: Json, run: StepRun, config: Json) -> Any:
             people = self.answers.of(here.ledger, record, run.index)
-            return await attempt(step, config, replace(surroundings.context(run, clock.now()), people=people))
+            return _by_clock(
+                await attempt(step, config, replace(surroundings.context(run, clock.now()), people=people))
+            )
 
         async def save(run: StepRun) -> None:
             await here.ledger.promotions.save_step(self.project, record.name, OWNER, run)
@@ -243,3 +246,10 @@ class Mover:
     def _ulid(self) -> str:
         """A name that sorts by this world's time."""
         return str(ULID.from_datetime(self.stand.clock.now()))
+
+
+def _by_clock(result: StepResult) -> StepResult:
+    """Let a step that waits look again by this world's time, and often: what it waits for takes real time."""
+    if not isinstance(result, Waiting):
+        return result
+    return replace(result, again_in=min(result.again_in, OFTEN), rest=None) if result.rest else result
