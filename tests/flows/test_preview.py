@@ -47,10 +47,10 @@ def written(calm):
     """The requests that ask the sandbox to change something, from now on."""
     found, take = [], calm.sandbox.faults.take
 
-    def note(method: str, path: str):
+    def note(method: str, path: str, *more: str):
         if not READS.match(f"{method} {path}"):
             found.append(f"{method} {path}")
-        return take(method, path)
+        return take(method, path, *more)
 
     calm.sandbox.faults.take = note
     return found
