@@ -1,8 +1,8 @@
 # The four things a developer types. Needs Python >= 3.11, git and make; all else goes into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-# Most tests wait for servers, so two processes of tests suit two cores.
-WORKERS ?= 2
+# Most tests wait for servers, so three processes of tests suit two cores.
+WORKERS ?= 3
 
 .PHONY: env lock check test demo clean
 
