@@ -128,4 +128,4 @@ async def nothing_at_work(guestbook: Guestbook) -> None:
     async def there() -> bool:
         return all(run.final or run.state == "AwaitingRetry" for run in await runs_of(guestbook.project))
 
-    await until(there, "the end of everything at work", 8)
+    await until(there, "the end of everything at work", 40)

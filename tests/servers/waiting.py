@@ -43,7 +43,7 @@ async def nothing_runs(guestbook: Guestbook) -> None:
     async def there() -> bool:
         return all(run.final for run in await runs_of(guestbook.project))
 
-    await until(there, "the end of everything", 8)
+    await until(there, "the end of everything", 30)
 
 
 def git_processes(guestbook: Guestbook) -> list[str]:
