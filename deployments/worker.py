@@ -106,7 +106,7 @@ class RunLoop:
         for task, (id, stop) in self._tasks.copy().items():
             if id == flow_run_id and stop.reason is None:
                 stop.reason = reason
-                self._loop.call_soon_threadsafe(task.cancel)
+                self._loop.call_soon_threadsafe(stop.strike, task)
 
     async def close(self) -> None:
         """Ask all runs to leave, give them time, then end the loop."""

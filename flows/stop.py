@@ -5,7 +5,8 @@ what really happens, Cancelled or AwaitingRetry, and leaves through Prefect's ow
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
@@ -30,6 +31,22 @@ class Stop:
     """Whether the run in this context was asked to leave, and why. The worker sets it before it cancels the task."""
 
     reason: Reason | None = None
+    depth: int = 0
+    """How many stoppable flows are at work, one within the other."""
+
+    def strike(self, task: "asyncio.Task[None]") -> None:
+        """Cancel the task while a flow is at work: in Prefect's engine, before and after, it would be a crash."""
+        if self.depth:
+            task.cancel()
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Open the body of a flow to cancellation."""
+        self.depth += 1
+        try:
+            yield
+        finally:
+            self.depth -= 1
 
 
 STOP: ContextVar[Stop | None] = ContextVar("drayage_stop", default=None)
@@ -46,9 +63,16 @@ def stoppable(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R | 
 
     @wraps(function)
     async def run(*args: P.args, **kwargs: P.kwargs) -> R | State[Any]:
+        stop = STOP.get() or Stop()
         try:
-            return await function(*args, **kwargs)
+            if stop.reason and not stop.depth:
+                raise asyncio.CancelledError
+            with stop.at_work():
+                result = await function(*args, **kwargs)
+            await _absorb(stop)
+            return result
         except DrayageError as error:
+            await _absorb(stop)
             get_run_logger().error("%s", error)
             return Failed(message=str(error), data=error)
         except (asyncio.CancelledError, Pause):
@@ -57,6 +81,15 @@ def stoppable(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R | 
             raise Pause(state=await asyncio.shield(_leave(reason))) from None
 
     return run
+
+
+async def _absorb(stop: Stop) -> None:
+    """Take the cancellation that came as the outermost flow's work ended: too late to change how it ended."""
+    task = asyncio.current_task()
+    if stop.depth == 0 and stop.reason and task and task.cancelling():
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)
+        task.uncancel()
 
 
 async def _leave(reason: Reason) -> State[Any]:
