@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 from prefect.artifacts import Artifact, MarkdownArtifact, TableArtifact
 from prefect.client.orchestration import get_client
 
@@ -18,6 +19,9 @@ from flows.stage.outlook import Outlook, read_outlook
 from flows.world import World
 
 log = logging.getLogger("drayage")
+
+Answered = tuple[str, str, datetime]
+"""Project, Stage, and when a gate last answered there."""
 
 HISTORY = 10
 
@@ -88,13 +92,26 @@ async def publish_stages(here: World, project: str, stages: Sequence[str]) -> No
         log.warning("cannot renew the artifacts of %s/%s: %r", project, ", ".join(stages), error)
 
 
-async def publish_changed(here: World, since: datetime) -> None:
-    """Renew the pages of Stages about which something was decided since a time, a bounded number of them."""
-    changed: defaultdict[str, list[str]] = defaultdict(list)
-    for project, stage in await here.ledger.gates.changed(since, MOST_CHANGED):
-        changed[project].append(stage)
-    for project, stages in changed.items():
-        await publish_stages(here, project, stages)
+async def publish_changed(here: World) -> None:
+    """Renew the pages of Stages that do not show yet what was decided about them, a bounded number of them.
+
+    What Prefect does not take now is shown by the next sweep; what cannot be shown at all is logged and let be.
+    """
+    if not here.tells:
+        return
+    changed: defaultdict[str, list[Answered]] = defaultdict(list)
+    for project, stage, until in await here.ledger.gates.fresh(MOST_CHANGED):
+        changed[project].append((project, stage, until))
+    for project, answered in changed.items():
+        stages = [stage for _, stage, _ in answered]
+        try:
+            await renew(await shown(here, project, stages, datetime.now(UTC)))
+        except httpx.HTTPError as error:
+            log.warning("cannot renew the artifacts of project %s yet: %r", project, error)
+            continue
+        except Exception as error:
+            log.warning("cannot show %s/%s: %r", project, ", ".join(stages), error)
+        await here.ledger.gates.shown(answered)
 
 
 async def shown(here: World, project: str, stages: Sequence[str], now: datetime) -> list[Artifact]:

@@ -35,9 +35,6 @@ PATIENCE = timedelta(seconds=10)
 
 LEASE = timedelta(minutes=2)
 
-SEEN = timedelta(seconds=90)
-"""What was decided this recently may not be shown yet; a sweep comes each minute."""
-
 AT_ONCE = 8
 """Promotions that are started at the same time."""
 
@@ -65,7 +62,7 @@ async def sweep() -> Any:
             done += await sweep_health(here, owner)
             done += await roll_back_failing(here, client, now)
             done += await start_overdue(here, client, await announce_ready(here.ledger, None), now)
-            await publish_changed(here, now - SEEN)
+            await publish_changed(here)
     finally:
         await here.ledger.leases.drop("sweep", owner)
     return ended("Swept", "; ".join(done)[:2000] or "nothing was left undone")

@@ -34,7 +34,19 @@ gate_answers = sa.Table(
     sa.Column("answer", sa.String, nullable=False),
     sa.Column("sentence", Words, nullable=False),
     sa.Column("at", Utc, nullable=False),
+    # Whether the Stage's page shows it.
+    sa.Column("shown", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Index(
+        "ix_gate_answers_fresh",
+        "project",
+        "stage",
+        postgresql_where=sa.text("NOT shown"),
+        sqlite_where=sa.text("NOT shown"),
+    ),
 )
+
+FRESH = sa.text("NOT gate_answers.shown")
+"""Worded as the index's condition, by which SQLite finds that it may use it."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +93,26 @@ class GateAnswers(Part):
                 await _keep(connection, fresh, now)
             return fresh
 
-    async def changed(self, since: datetime, limit: int) -> list[tuple[str, str]]:
-        """Return project and name of Stages about which something was decided since a time, the latest first."""
-        columns = gate_answers.c.project, gate_answers.c.stage
-        query = sa.select(*columns).where(gate_answers.c.at >= since).group_by(*columns)
+    async def fresh(self, limit: int) -> list[tuple[str, str, datetime]]:
+        """Return project and name of Stages whose pages do not show all answers, and when the last was given.
+
+        Whose last answer is the oldest comes first.
+        """
+        columns, last = (gate_answers.c.project, gate_answers.c.stage), sa.func.max(gate_answers.c.at).label("last")
+        query = sa.select(*columns, last).where(FRESH).group_by(*columns).order_by(last, *columns).limit(limit)
         async with self._database.read() as connection:
-            found = await connection.execute(query.order_by(sa.func.max(gate_answers.c.at).desc()).limit(limit))
-            return [(row[0], row[1]) for row in found]
+            return [(row.project, row.stage, row.last) for row in await connection.execute(query)]
+
+    async def shown(self, stages: Sequence[tuple[str, str, datetime]]) -> None:
+        """Note that the pages of these Stages show what was answered until a time."""
+        if not stages:
+            return
+        these = [
+            sa.and_(gate_answers.c.project == project, gate_answers.c.stage == stage, gate_answers.c.at <= until)
+            for project, stage, until in stages
+        ]
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(gate_answers).where(FRESH, sa.or_(*these)).values(shown=True))
 
 
 async def _changed(connection: AsyncConnection, decided: Sequence[Decided]) -> list[Decided]:
@@ -105,12 +130,12 @@ async def _changed(connection: AsyncConnection, decided: Sequence[Decided]) -> l
 
 async def _keep(connection: AsyncConnection, fresh: Sequence[Decided], now: datetime) -> None:
     lines = [
-        {"project": each.project, "stage": each.stage, "about": each.about, "at": now}
+        {"project": each.project, "stage": each.stage, "about": each.about, "at": now, "shown": False}
         | {"freight": each.freight, "answer": each.answer, "sentence": each.sentence}
         for each in fresh
     ]
     adding = rows.insert(connection, gate_answers)
-    new = {name: adding.excluded[name] for name in ("freight", "answer", "sentence", "at")}
+    new = {name: adding.excluded[name] for name in ("freight", "answer", "sentence", "at", "shown")}
     await connection.execute(
         adding.on_conflict_do_update(index_elements=["project", "stage", "about"], set_=new), lines
     )

@@ -17,7 +17,7 @@ from blocks.ledger.database import Database
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0016"
+HEAD = "0017"
 """The newest revision. Named here so that an up-to-date ledger opens with one query and without Alembic."""
 
 # Alembic keeps its context in a module: two migrations in one process take turns.

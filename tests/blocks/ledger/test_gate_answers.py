@@ -45,6 +45,24 @@ async def test_two_sweeps_at_once_write_one_line(ledger):
     assert len(await ledger.audit.list("p")) == 1
 
 
+async def test_pages_show_each_answer_once(ledger):
+    """A Stage is to be shown until its page shows its last answer, the longest waiting first; nothing is lost."""
+    here, there = GO, replace(GO, stage="prod")
+    await ledger.gates.note([there], at(0))
+    await ledger.gates.note([here], at(1))
+    assert await ledger.gates.fresh(1) == [("p", "prod", at(0))]
+    assert await ledger.gates.fresh(9) == [("p", "prod", at(0)), ("p", "test", at(1))]
+
+    await ledger.gates.note([replace(here, answer="skip")], at(2))
+    await ledger.gates.shown([("p", "prod", at(0)), ("p", "test", at(1))])
+    assert await ledger.gates.fresh(9) == [("p", "test", at(2))], "what was answered while it was shown is not shown"
+    await ledger.gates.shown([("p", "test", at(2))])
+    await ledger.gates.shown([])
+    assert await ledger.gates.fresh(9) == []
+    await ledger.gates.note([replace(there, sentence="another")], at(3))
+    assert await ledger.gates.fresh(9) == [("p", "prod", at(3))]
+
+
 async def test_ended_promotions_are_forgotten(ledger, stocked):
     """What was said of one that is over is no answer any more; the trail keeps it."""
     await ledger.promotions.create(promotion("open"))

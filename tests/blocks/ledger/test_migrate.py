@@ -54,7 +54,7 @@ async def test_conditions_of_indices_are_what_the_tables_say(empty_url, tmp_path
         await connection.run_sync(metadata.create_all)
 
     assert migrated == await _indices(database)
-    assert sum("WHERE" in index for index in migrated) == 13
+    assert sum("WHERE" in index for index in migrated) == 14
 
     await database.close()
 
