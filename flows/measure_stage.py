@@ -22,6 +22,7 @@ from flows.verification.measure import Soaking, Surroundings, run_verification
 from flows.verification.prepare import kept_for, prepare
 from flows.verification.result import MetricResult
 from flows.verification.sampling import Sampling
+from flows.watching import read_watched
 from flows.world import World
 
 MOST_TEMPLATES = 100
@@ -119,12 +120,13 @@ async def _plan(here: World, record: VerificationRecord, wanted: Verification) -
     templates = await read_templates(here, project, wanted)
     text = json.dumps([wanted.model_dump(mode="json"), [each.model_dump() for each in stage.spec.vars], templates])
     data = await read_data(here, Notes(here, project, text, tuple(record.collection.values())))
+    watched = await read_watched(here.ledger, project, record.stage)
     return prepare(
         wanted,
         templates,
         variables=stage.spec.vars,
         context={"project": project, "stage": record.stage},
-        functions=freight_functions(**await _artifacts(here, record)) | data_functions(data),
+        functions=freight_functions(**await _artifacts(here, record), watched=watched) | data_functions(data),
         secrets=await here.generic_secrets(project) if "secretKeyRef" in text else {},
     )
 

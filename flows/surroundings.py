@@ -11,6 +11,7 @@ from flows.freight.functions import freight_functions
 from flows.notes import Notes
 from flows.promotion.environment import Scope, data_functions, promotion_context
 from flows.promotion.workplace import Surroundings, Workplace, trailers
+from flows.watching import read_watched
 from flows.world import World
 
 Json = dict[str, Any]
@@ -20,10 +21,12 @@ async def read_surroundings(here: World, record: PromotionRecord, workplace: Wor
     """Gather what steps are given."""
     freight = await here.ledger.freight.many(record.project, list(record.collection.values()))
     collection = {origin: freight[name] for origin, name in record.collection.items() if name in freight}
+    watched = await read_watched(here.ledger, record.project, record.stage)
     return Surroundings(
         record=record,
         freight=collection,
-        requested=list(record.collection),
+        requested=list(watched.warehouses) or list(record.collection),
+        watched=watched,
         directory=workplace.directory,
         credentials=here.credentials(record.project),
         git=here.git,
@@ -52,7 +55,7 @@ async def read_scope(here: World, record: PromotionRecord, surroundings: Surroun
         actor=record.actor,
         rollback=bool(record.rollback),
     )
-    functions = freight_functions(**artifacts) | data_functions(data)
+    functions = freight_functions(**artifacts, watched=surroundings.watched) | data_functions(data)
     return Scope(context, record.vars, functions, data.secret_texts, notes.renew, await _target(here, record))
 
 

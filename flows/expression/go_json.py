@@ -16,6 +16,7 @@ from flows.expression.values import ARRAYS, is_nil, method, type_name
 _ESCAPED = re.compile('[\x00-\x1f"\\\\<>&\u2028\u2029\ud800-\udfff]')
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
 MAX_NESTING = 300
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def dump(value: Any, budget: Budget, *, indent: str = "") -> str:
@@ -103,9 +104,21 @@ def _float(value: float) -> str:
 def load(text: str) -> Any:
     """Read JSON; every number becomes a float. Raises Fault when the text is no JSON."""
     try:
-        return json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_refused, strict=True)
+        value = json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_refused, strict=True)
+        return whole_characters(value) if _HALF.search(text) else value
     except (ValueError, RecursionError):
         raise Fault("a text is no JSON") from None
+
+
+def whole_characters(value: Any) -> Any:
+    """Put U+FFFD for every half of a surrogate pair that stands alone: nothing can write such text."""
+    if value.__class__ is str:
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if value.__class__ is list:
+        return [whole_characters(item) for item in value]
+    if value.__class__ is dict:
+        return {whole_characters(key): whole_characters(item) for key, item in value.items()}
+    return value
 
 
 def _number(text: str) -> float:

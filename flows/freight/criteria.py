@@ -49,8 +49,9 @@ def functions(discovered: Discovered) -> dict[str, Callable[..., Any]]:
         return next((_capitalised(entry["references"], IMAGE) for entry in found), None)
 
     def chart_from(repo_url: str, name: str = "") -> Entry | None:
+        """Without a name the first of the repository's charts, as in Kargo."""
         found = _of(discovered, "charts", normalize_chart, repo_url)
-        return next((_chart(entry) for entry in found if (entry.get("name") or "") == name), None)
+        return next((_chart(entry) for entry in found if not name or entry.get("name") == name), None)
 
     def artifact_from(subscription: str) -> Entry | None:
         found = (entry for entry in discovered.get("results") or () if entry["name"] == subscription)

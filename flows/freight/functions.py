@@ -1,13 +1,14 @@
 """The functions by which expressions look into Freight: `commitFrom`, `imageFrom`, `chartFrom`, `artifactFrom`.
 
-They look across the whole collection a Stage will hold. What is not there is nil; what several Warehouses
-bring is an error unless `warehouse(name)` says which is meant (Kargo §7).
+They look across the whole collection a Stage will hold. What is not there is nil; what several Warehouses that the
+Stage asks for watch is an error unless `warehouse(name)` says which is meant (Kargo §7).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from blocks.errors import Invalid
+from flows.freight.watched import Watched
 from flows.warehouse.urls import normalize_chart, normalize_git, normalize_image
 
 Json = dict[str, Any]
@@ -35,29 +36,35 @@ _MAPS = ("annotations", "metadata")
 
 
 def freight_functions(
-    commits: Items = (), images: Items = (), charts: Items = (), artifacts: Items = ()
+    commits: Items = (),
+    images: Items = (),
+    charts: Items = (),
+    artifacts: Items = (),
+    watched: Watched | None = None,
 ) -> dict[str, Callable[..., Any]]:
     """Return the Freight functions over one collection, by the names expressions use."""
+    watched = watched or Watched()
 
     def commit_from(repo_url: str, origin: Json | None = None) -> Json | None:
         wanted = normalize_git(repo_url)
         found = (item for item in commits if normalize_git(item["repoURL"]) == wanted)
-        return _one("commit", repo_url, found, origin, COMMIT)
+        return _one("commit", repo_url, found, origin, COMMIT, watched.commit(repo_url))
 
     def image_from(repo_url: str, origin: Json | None = None) -> Json | None:
         wanted = normalize_image(repo_url)
         found = (item for item in images if normalize_image(item["repoURL"]) == wanted)
-        return _one("image", repo_url, found, origin, IMAGE)
+        return _one("image", repo_url, found, origin, IMAGE, watched.image(repo_url))
 
     def chart_from(repo_url: str, *more: Any) -> Json | None:
         name, origin = _name_and_origin(more)
         wanted = (normalize_chart(repo_url), name)
         found = (item for item in charts if (normalize_chart(item["repoURL"]), item.get("name") or "") == wanted)
-        return _one("chart", " ".join(filter(None, (repo_url, name))), found, origin, CHART)
+        said = " ".join(filter(None, (repo_url, name)))
+        return _one("chart", said, found, origin, CHART, watched.chart(repo_url, name))
 
     def artifact_from(subscription: str, origin: Json | None = None) -> Json | None:
         found = (item for item in artifacts if item.get("subscriptionName") == subscription)
-        return _one("artifact", subscription, found, origin, ARTIFACT)
+        return _one("artifact", subscription, found, origin, ARTIFACT, watched.artifact(subscription))
 
     return {
         "warehouse": warehouse,
@@ -69,7 +76,9 @@ def freight_functions(
 
 
 def warehouse(name: str) -> Json:
-    """Return the origin a Warehouse is."""
+    """Return the origin a Warehouse is. Raises Invalid without a name."""
+    if not name:
+        raise Invalid("warehouse() needs the name of a Warehouse")
     return {"Kind": "Warehouse", "Name": name}
 
 
@@ -82,14 +91,22 @@ def _name_and_origin(given: Sequence[Any]) -> tuple[str, Json | None]:
 
 
 def _one(
-    kind: str, wanted: str, found: Iterable[Mapping[str, Any]], origin: Json | None, fields: Mapping[str, str]
+    kind: str,
+    wanted: str,
+    found: Iterable[Mapping[str, Any]],
+    origin: Json | None,
+    fields: Mapping[str, str],
+    watching: Sequence[str],
 ) -> Json | None:
+    """Find one artifact. What no Warehouse watches any more is still found where only one has brought it."""
     if origin is not None and not (isinstance(origin, dict) and "Name" in origin):
         raise Invalid(f"{kind}From takes a warehouse(…) as its last argument")
-    items = [item for item in found if origin is None or item.get("origin") == origin["Name"]]
-    origins = sorted({str(item.get("origin")) for item in items})
+    items = list(found)
+    origins = {origin["Name"]} if origin else set(watching) or {str(item.get("origin")) for item in items}
     if len(origins) > 1:
-        raise Invalid(f"{kind} {wanted!r} comes from Warehouses {', '.join(origins)}: say which with warehouse(…)")
+        several = ", ".join(sorted(origins))
+        raise Invalid(f"{kind} {wanted!r} comes from Warehouses {several}: say which with warehouse(…)")
+    items = [item for item in items if str(item.get("origin")) in origins]
     if not items:
         return None
     return {name: items[0].get(field) or ({} if field in _MAPS else "") for name, field in fields.items()}

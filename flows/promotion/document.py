@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import math
 import tomllib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from ruamel.yaml.error import YAMLError
 from blocks.errors import Invalid
 from flows import expression
 from flows.expression.errors import ExpressionError
+from flows.expression.go_json import whole_characters
 from flows.model import Model
 from flows.promotion.files import read_text
 from flows.promotion.result import StepContext, Succeeded
@@ -32,7 +34,7 @@ class ParseConfig(Model):
     """What to take from which file."""
 
     path: str = Field(min_length=1, description="The file, relative to the working directory.")
-    outputs: list[Output] = Field(description="What to take; when two have one name, the later counts.")
+    outputs: list[Output] = Field(min_length=1, description="What to take; when two have one name, the later counts.")
 
 
 class _Constructor(SafeConstructor):
@@ -86,13 +88,34 @@ def read_yaml(text: str, path: str) -> Any:
 def read_json(text: str, path: str) -> Any:
     """Read JSON. Raises Invalid with line and column."""
     try:
-        return json.loads(text)
+        return load_json(text)
     except json.JSONDecodeError as error:
         raise Invalid(
             f"file {path!r} is not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}"
         ) from None
+    except ValueError as error:
+        raise Invalid(f"file {path!r} is not valid JSON: {error}") from None
     except RecursionError:
         raise Invalid(f"file {path!r} is nested too deeply") from None
+
+
+def load_json(text: str) -> Any:
+    """Read JSON as its standard says; whole numbers of 64 bits stay whole. Raises ValueError and RecursionError."""
+    value = json.loads(text, parse_int=_whole, parse_float=_number, parse_constant=_number)
+    return whole_characters(value) if "\\u" in text else value
+
+
+def _whole(text: str) -> int | float:
+    # Python takes hours for a number of a million digits, and refuses it with an error of its own.
+    value = int(text) if len(text) < 21 else 1 << 64
+    return value if -(1 << 63) <= value < 1 << 63 else _number(text)
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is no number of JSON")
+    return value
 
 
 def read_toml(text: str, path: str) -> Any:

@@ -211,6 +211,8 @@ def status_functions(alias: str, runs: Sequence[StepRun]) -> dict[str, Callable[
     found = {run.alias.removeprefix(task + SEPARATOR): run for run in runs if _namespace(run.alias) == task}
 
     def status(name: str) -> str:
+        if not name:
+            raise Invalid("status() needs the alias of a step")
         return found[name].status.value if name in found else ""
 
     return {

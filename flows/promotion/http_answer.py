@@ -4,22 +4,21 @@ Expressions are bare and see `response` only: `status`, `headers`, `header(name)
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
-from blocks.errors import BadAnswer
+from blocks.errors import BadAnswer, Invalid
 from flows import expression
+from flows.expression import functions
 from flows.expression.errors import ExpressionError
-from flows.expression.parser import parse
+from flows.expression.evaluation import validate
+from flows.promotion.document import load_json, read_yaml
 from flows.promotion.result import Failed, StepResult, Succeeded, Waiting
 
 JSON = "application/json"
 TEXT = "text/plain"
-YAMLS = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", "application/vnd.yaml")
+YAMLS = ("application/yaml", "application/x-yaml", "text/yaml")
 
 
 @dataclass(frozen=True)
@@ -80,31 +79,19 @@ def _canonical(name: str) -> str:
 
 
 def _body(content: bytes, kind: str) -> Any:
+    """Read the body by its type; of an unknown type only JSON is read, and what is no JSON is left out."""
     if not content:
         return {}
+    text = content.decode(errors="replace")
     if kind == TEXT:
-        return content.decode(errors="replace")
-    if kind in YAMLS:
-        return _collection(_read("YAML", YAML(typ="safe", pure=True).load, content))
-    if kind == JSON:
-        return _collection(_read("JSON", json.loads, content))
+        return text
     try:
-        return _collection(json.loads(content))
-    except ValueError:
-        return {}
-
-
-def _read(language: str, read: Callable[[str], Any], content: bytes) -> Any:
-    try:
-        return read(content.decode())
-    except (ValueError, YAMLError, RecursionError):
+        return read_yaml(text, "response") if kind in YAMLS else load_json(text)
+    except (ValueError, RecursionError, Invalid):
+        if kind != JSON and kind not in YAMLS:
+            return {}
+        language = "JSON" if kind == JSON else "YAML"
         raise BadAnswer(f"the response says it is {language}, but cannot be read as {language}") from None
-
-
-def _collection(value: Any) -> Any:
-    if not isinstance(value, dict | list):
-        raise BadAnswer("the response's body must be an object or a list, and it is a single value")
-    return value
 
 
 def _met(name: str, text: str, env: dict[str, Any]) -> bool | None:
@@ -117,15 +104,19 @@ def _met(name: str, text: str, env: dict[str, Any]) -> bool | None:
 
 
 def _value(name: str, text: str, env: dict[str, Any]) -> Any:
-    """Evaluate one expression. What cannot be parsed never will be; what fails on this response may not on the next."""
-    try:
-        parse(text)
-    except ExpressionError as error:
-        raise ExpressionError(f"{name} is no expression: {error.what}", error.column) from None
+    """Evaluate one expression. What can never work is told so; what fails on this response may not on the next."""
+    _check(name, text)
     try:
         return expression.evaluate(text, env)
     except ExpressionError as error:
         raise BadAnswer(f"{name} could not be evaluated over the response: {error}") from None
+
+
+def _check(name: str, text: str) -> None:
+    try:
+        validate(text)
+    except ExpressionError as error:
+        raise ExpressionError(f"{name} is no expression: {error.what}", error.column) from None
 
 
 def _output(name: str, text: str, env: dict[str, Any]) -> Any:
@@ -138,5 +129,12 @@ def _output(name: str, text: str, env: dict[str, Any]) -> Any:
 
 
 def _reason(text: str, env: dict[str, Any]) -> str:
-    value = _value("errorExpression", text, env) if text else None
-    return f": {json.dumps(value, ensure_ascii=False, default=str)}" if value not in (None, "") else ""
+    """What the response says of the failure; nothing where it does not say it as text (Kargo)."""
+    if not text:
+        return ""
+    _check("errorExpression", text)
+    try:
+        value = expression.evaluate(text, env)
+    except ExpressionError:
+        return ""
+    return f": {functions.quote(value)}" if value and isinstance(value, str) else ""

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from blocks.errors import Invalid
 from blocks.records import Credentials
+from flows.freight.watched import Watched
 from flows.promotion.identity import Identity
 
 Outputs = dict[str, Any]
@@ -136,8 +137,8 @@ class StepContext:
     started, the same on every attempt, so that whatever it makes is the same too. `images`, `commits` and
     `charts` are the contents of the Freight collection, each with its `origin` (a Warehouse name) added.
     `freight` is the name of what is promoted, `now` when this attempt began.
-    `requested` lists the names of the Warehouses the Stage asks for, in
-    order. `ask` is `blocks.web.Web.request`, the guarded and paced way to HTTP APIs. `people` is there for steps that
+    `requested` lists the names of the Warehouses the Stage asks for, in order, and `watched` says what these subscribe
+    to. `ask` is `blocks.web.Web.request`, the guarded and paced way to HTTP APIs. `people` is there for steps that
     ask people, `control` for those that change names, metadata or the audit trail. `registry` is
     `blocks.image_registry.ImageRegistry` and `chart_repositories` is `blocks.chart_repository.ChartRepositories`.
     """
@@ -165,6 +166,7 @@ class StepContext:
     commits: list[dict[str, Any]] = field(default_factory=list)
     charts: list[dict[str, Any]] = field(default_factory=list)
     requested: list[str] = field(default_factory=list)
+    watched: Watched = field(default_factory=Watched)
 
     def path(self, relative: str) -> Path:
         """Resolve a path of a config inside the working directory, symlinks included. Raises Invalid outside it."""

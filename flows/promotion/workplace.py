@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from blocks.ledger.records import FreightRecord, PromotionRecord, StepRun
+from flows.freight.watched import Watched
 from flows.promotion.result import Control, CredentialsFor, StepContext
 
 Json = dict[str, Any]
@@ -75,6 +76,7 @@ class Surroundings:
     registry: Any = None
     chart_repositories: Any = None
     trailers: dict[str, str] = field(default_factory=dict)
+    watched: Watched = field(default_factory=Watched)
 
     def context(self, run: StepRun, now: datetime) -> StepContext:
         """Build what one step is given."""
@@ -101,6 +103,7 @@ class Surroundings:
             commits=self.artifacts("commits"),
             charts=self.artifacts("charts"),
             requested=self.requested,
+            watched=self.watched,
         )
 
     def artifacts(self, kind: str) -> list[Json]:

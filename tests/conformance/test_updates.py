@@ -4,9 +4,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from blocks.ledger.records import StepStatus
+from flows.freight.watched import Watched
 from flows.promotion import rules
 from flows.promotion.attempt import attempt
 from flows.promotion.steps import STEPS
+from flows.warehouse.model import Subscription
 from tests.conformance.cases import cases
 from tests.flows.promotion.workspace import step_context
 
@@ -26,13 +28,26 @@ def images(case):
     ]
 
 
+def watched(case):
+    """What the Warehouses subscribe to that the case's Stage asks for."""
+    there = {each["name"]: each["imageRepoURLs"] for each in case.get("warehouses", [])}
+    return Watched(
+        {
+            name: [Subscription(image={"repoURL": url}) for url in there[name]] if name in there else None
+            for name in case.get("requestedWarehouses", [])
+        }
+    )
+
+
 @pytest.mark.parametrize("case", cases("updates.json", lambda case: case["step"] in STEPS))
 async def test_updates(case, tmp_path):
     """Status, files and output are as wanted."""
     for name, text in case["files"].items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(text.encode())
-    ctx = step_context(tmp_path, images=images(case), requested=case.get("requestedWarehouses", []))
+    ctx = step_context(
+        tmp_path, images=images(case), requested=case.get("requestedWarehouses", []), watched=watched(case)
+    )
     result, want = await attempted(case, ctx), case["want"]
     assert result.status == want["status"], result.message
     if result.status is StepStatus.SUCCEEDED:

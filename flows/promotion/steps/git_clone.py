@@ -64,16 +64,16 @@ class AuthorConfig(Model):
 
 
 class Checkout(Model):
-    """One checkout: a branch, a commit, a tag, or the default branch when none is named."""
+    """One checkout: a branch, a commit, a tag, or the default branch when none is named. Empty text names none."""
 
     path: str = Field(min_length=1, description="Folder to make, relative to the working directory.")
-    branch: str | None = Field(default=None, min_length=1, description="Branch to check out.")
+    branch: str | None = Field(default=None, description="Branch to check out.")
     commit: str | None = Field(
-        default=None, pattern=r"^[0-9a-fA-F]{4,64}$", description="Commit to check out, on no branch."
+        default=None, pattern=r"^([0-9a-fA-F]{4,64})?$", description="Commit to check out, on no branch."
     )
-    tag: str | None = Field(default=None, min_length=1, description="Tag to check out, on no branch.")
+    tag: str | None = Field(default=None, description="Tag to check out, on no branch.")
     create: bool = Field(default=False, description="Make and push the branch, empty, when there is none.")
-    as_: str | None = Field(default=None, min_length=1, alias="as", description="Key in outputs, else the path.")
+    as_: str | None = Field(default=None, alias="as", description="Key in outputs, else the path.")
     sparse: list[str] = Field(default_factory=list, description="Folders to check out; all when empty.")
 
     @property

@@ -24,9 +24,9 @@ class Config(Model):
     """Settings of git-push."""
 
     path: str = Field(min_length=1, description="Checkout to push from, relative to the working directory.")
-    target_branch: str | None = Field(default=None, min_length=1, description="Branch to push to.")
+    target_branch: str | None = Field(default=None, description="Branch to push to.")
     generate_target_branch: bool = Field(default=False, description="Push to kargo/promotion/<promotion>, by force.")
-    tag: str | None = Field(default=None, min_length=1, description="Tag to push instead of a branch.")
+    tag: str | None = Field(default=None, description="Tag to push instead of a branch.")
     max_attempts: int = Field(default=10, ge=1, description="Tries when the branch moves meanwhile.")
     force: bool = Field(default=False, description="Replace what the remote has.")
     provider: Provider | None = Field(default=None, description="Kind of code host, else guessed from the host.")

@@ -23,7 +23,7 @@ class Config(Model):
     """Settings of github-push."""
 
     path: str = Field(min_length=1, description="Checkout to push from, relative to the working directory.")
-    target_branch: str | None = Field(default=None, min_length=1, description="Branch to push to.")
+    target_branch: str | None = Field(default=None, description="Branch to push to.")
     generate_target_branch: bool = Field(default=False, description="Push to kargo/promotion/<promotion>, by force.")
     max_attempts: int = Field(default=10, ge=1, description="Tries when the branch moves meanwhile.")
     force: bool = Field(default=False, description="Replace what the remote has.")

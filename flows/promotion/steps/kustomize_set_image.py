@@ -78,7 +78,9 @@ def _configured(config: Config) -> dict[str, Fields]:
 
 
 def _of_freight(ctx: StepContext) -> dict[str, Fields]:
-    origins: dict[str, set[str]] = {}
+    if missing := ctx.watched.missing:
+        raise NotFound(f"Warehouse {missing[0]!r}, which the Stage asks for, does not exist: apply it")
+    origins = {repository: set(names) for repository, names in ctx.watched.images.items()}
     for image in ctx.images:
         origins.setdefault(normalize_image(image["repoURL"]), set()).add(image.get("origin", ""))
     for repository, names in sorted(origins.items()):

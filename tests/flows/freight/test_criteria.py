@@ -37,7 +37,8 @@ DISCOVERED = {
         ),
         pytest.param("chartFrom('https://charts.example.com', 'app').Version == '0.4.1'", True, id="http-chart"),
         pytest.param("chartFrom('oci://ghcr.io/acme/chart').Version == '0.5.0'", True, id="oci-chart"),
-        pytest.param("chartFrom('https://charts.example.com') == nil", True, id="chart-needs-its-name"),
+        pytest.param("chartFrom('https://charts.example.com').Version == '0.4.1'", True, id="chart-of-any-name"),
+        pytest.param("chartFrom('https://charts.example.com', 'db') == nil", True, id="chart-of-another-name"),
         pytest.param(
             "'v' + imageFrom('ghcr.io/acme/app').Tag == commitFrom('https://git.example.com/acme/config').Tag",
             True,

@@ -4,6 +4,8 @@ import pytest
 
 from blocks.errors import Invalid
 from flows.freight.functions import freight_functions, warehouse
+from flows.freight.watched import Watched
+from flows.warehouse.model import Subscription
 
 GIT, IMAGE, CHARTS = "https://git.example.com/x/app.git", "ghcr.io/x/app", "https://charts.example.com"
 FUNCTIONS = freight_functions(
@@ -68,6 +70,7 @@ def test_missing(function, arguments):
     [
         ("imageFrom", ["nginx"], "comes from Warehouses edge, main"),
         ("imageFrom", ["nginx", "edge"], "warehouse("),
+        ("warehouse", [""], "needs the name"),
         ("chartFrom", [CHARTS, warehouse("main"), "web"], "chartFrom takes"),
     ],
 )
@@ -75,3 +78,50 @@ def test_refused(function, arguments, said):
     """Several Warehouses without a choice, and arguments that make no sense, are errors."""
     with pytest.raises(Invalid, match=said.replace("(", r"\(")):
         FUNCTIONS[function](*arguments)
+
+
+def watching(**warehouses):
+    """What Warehouses subscribe to."""
+    return Watched({name: [Subscription.model_validate(each) for each in some] for name, some in warehouses.items()})
+
+
+WATCHED = watching(
+    first=[
+        {"git": {"repoURL": GIT}},
+        {"image": {"repoURL": IMAGE}},
+        {"chart": {"repoURL": CHARTS, "name": "web"}},
+        {"name": "model", "registry-feed": {}},
+    ],
+    second=[
+        {"git": {"repoURL": "https://GIT.example.com/x/app"}},
+        {"image": {"repoURL": IMAGE}},
+        {"chart": {"repoURL": CHARTS, "name": "db"}},
+        {"name": "model", "registry-feed": {}},
+    ],
+)
+BROUGHT = {
+    "commits": [{"repoURL": GIT, "id": "c0ffee", "origin": "first"}],
+    "images": [{"repoURL": IMAGE, "tag": "1.2.0", "origin": "first"}, {"repoURL": "gone", "tag": "1", "origin": "old"}],
+    "charts": [{"repoURL": CHARTS, "name": "web", "version": "1.0.0", "origin": "first"}],
+    "artifacts": [{"subscriptionName": "model", "version": "7", "origin": "first"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"), [("commitFrom", [GIT]), ("imageFrom", [IMAGE]), ("artifactFrom", ["model"])]
+)
+def test_ambiguous_before_the_second_has_come(function, arguments):
+    """What two Warehouses watch that the Stage asks for is ambiguous, also while only one has brought Freight."""
+    functions = freight_functions(**BROUGHT, watched=WATCHED)
+    with pytest.raises(Invalid, match="comes from Warehouses first, second"):
+        functions[function](*arguments)
+    assert functions[function](*arguments, warehouse("first"))
+    assert functions[function](*arguments, warehouse("second")) is None
+
+
+def test_clear_where_one_watches():
+    """What one Warehouse watches, or none any more, needs no choice."""
+    functions = freight_functions(**BROUGHT, watched=WATCHED)
+    assert functions["chartFrom"](CHARTS, "web")["Version"] == "1.0.0"
+    assert functions["chartFrom"](CHARTS, "db") is None
+    assert functions["imageFrom"]("gone")["Tag"] == "1"
