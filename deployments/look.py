@@ -40,6 +40,7 @@ async def _stages(ledger: Ledger, project: str, name: str, _stage: str, limit: i
     outlook = await read_outlook(ledger, project)
     known = {each.name: each for each in await ledger.definitions.list("Stage", project, limit)}
     found = [known[each] for each in outlook.pipeline.stages if each in known and name in ("", each)]
+    unreadable = {each: said for each, said in outlook.pipeline.unreadable.items() if name in ("", each)}
     noted = await read_stage_metadata(ledger, project)
     healths = await ledger.healths.of(project)
     now = datetime.now(UTC)
@@ -53,7 +54,11 @@ async def _stages(ledger: Ledger, project: str, name: str, _stage: str, limit: i
         )
         for each in found
     ]
-    return [with_stops(each, outlook, now) for each in shown]
+    return [with_stops(each, outlook, now) for each in shown] + [
+        shapes.definition(known[each], {"drayage": {"stopped": [said]}})
+        for each, said in unreadable.items()
+        if each in known
+    ]
 
 
 async def _freight(ledger: Ledger, project: str, name: str, _stage: str, limit: int) -> list[Json]:

@@ -1,6 +1,9 @@
 """What still needs a definition, so that deleting it would break something."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from pydantic import ValidationError
 
 from blocks.errors import Refused
 from blocks.ledger.records import Definition
@@ -21,8 +24,23 @@ def check_unneeded(gone: Sequence[Definition], staying: Sequence[Definition]) ->
 
 
 def _needs(stage: Definition, other: Definition) -> bool:
-    reachable = other.project in (stage.project, "")
-    return reachable and (other.kind, other.name) in _named(StageSpec.model_validate(stage.spec))
+    if other.project not in (stage.project, ""):
+        return False
+    try:
+        return (other.kind, other.name) in _named(StageSpec.model_validate(stage.spec))
+    except ValidationError:  # most likely a newer version wrote it: whatever it names it may need
+        return _mentions(stage.spec, other.name)
+
+
+def _mentions(value: Any, name: str) -> bool:
+    """Whether a name stands anywhere in a spec that this version cannot read."""
+    left = [value]
+    while left:
+        each = left.pop()
+        if each == name:
+            return True
+        left += each.values() if isinstance(each, dict) else each if isinstance(each, list) else []
+    return False
 
 
 def _named(spec: StageSpec) -> set[Key]:

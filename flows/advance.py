@@ -28,6 +28,9 @@ log = logging.getLogger("drayage")
 
 ANNOUNCED = "announced"
 
+MOST_NAMED = 20
+"""Sentences about Stages that cannot be read that are logged at once."""
+
 
 @dataclass(frozen=True)
 class Ready:
@@ -57,6 +60,7 @@ async def announce_ready(ledger: Ledger, project: str | None, stages: list[str] 
     """
     now = datetime.now(UTC)
     outlooks = await all_passed_through(ledger, now, project)
+    _name_unreadable(outlooks)
     decided = [(outlook, verdicts(outlook, now, stages)) for outlook in outlooks.values()]
     await ledger.gates.note([each for outlook, found in decided for each in of_verdicts(outlook, found)], now)
     ready = await _since(ledger, [each for outlook, found in decided for each in _ready(outlook, found, now)])
@@ -64,6 +68,13 @@ async def announce_ready(ledger: Ledger, project: str | None, stages: list[str] 
         await _announce(ready, now)
     await be_there(openings(outlooks, now))
     return ready
+
+
+def _name_unreadable(outlooks: Outlooks) -> None:
+    """Name the Stages that stand still because this version cannot read them; all others go on."""
+    said = dict.fromkeys(each for outlook in outlooks.values() for each in outlook.pipeline.unreadable.values())
+    for sentence in list(said)[:MOST_NAMED]:
+        log.error("nothing is promoted by it: %s", sentence)
 
 
 async def _announce(ready: list[Ready], now: datetime) -> None:

@@ -51,14 +51,18 @@ async def wake_in_line(here: World, client: PrefectClient, now: datetime, projec
 
 
 def _free(outlook: Outlook | None, records: Sequence[PromotionRecord], now: datetime) -> list[PromotionRecord]:
-    """Those whose Stage nothing stops; a Stage or project that is gone stops nobody, its run finds out."""
+    """Those whose Stage nothing stops; a Stage or project that is gone stops nobody, its run finds out.
+
+    One that cannot be read stops all: what stands before it is not known.
+    """
     if outlook is None:
         return list(records)
     stages = outlook.pipeline.stages
     return [
         each
         for each in records
-        if each.stage not in stages or each.break_glass or not outlook.stops(stages[each.stage], now)
+        if each.stage not in outlook.pipeline.unreadable
+        and (each.stage not in stages or each.break_glass or not outlook.stops(stages[each.stage], now))
     ]
 
 

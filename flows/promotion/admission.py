@@ -13,10 +13,13 @@ from flows.promotion.inflate import TaskLookup, inflate
 from flows.promotion.model import PromotionTaskSpec, TaskReference
 from flows.stage.candidate import Promote, candidate, held_origins, intent
 from flows.stage.outlook import Outlook, read_outlook
+from flows.stage.parsed import Parsed
 from flows.stage.pipeline import StageDefinition
 from flows.stage.targets import read_targets
 
 Json = dict[str, Any]
+
+_TASKS = Parsed(PromotionTaskSpec.model_validate)
 
 UNKNOWN = "unknown actor"
 """Who acts where nobody knows whom it is."""
@@ -106,11 +109,13 @@ def check_entry(outlook: Outlook, stage: StageDefinition, freight: FreightRecord
     return refusal(Entering(outlook, stage, freight, outlook.standings.get(freight.name, Standing())).gates(now))
 
 
-def entering_of(outlook: Outlook, record: PromotionRecord, verification: VerificationRecord | None = None) -> Entering:
+def entering_of(
+    outlook: Outlook, record: PromotionRecord, verification: VerificationRecord | None = None, paused: str = ""
+) -> Entering:
     """The Freight of a Promotion before its Stage; `outlook` must know that Freight."""
     freight, stage = outlook.freight[record.freight], outlook.pipeline.stage(record.stage)
     standing = outlook.standings.get(freight.name, Standing())
-    return Entering(outlook, stage, freight, standing, verification, record.name, record.break_glass)
+    return Entering(outlook, stage, freight, standing, verification, record.name, record.break_glass, paused)
 
 
 def refused_entry(outlook: Outlook, record: PromotionRecord, now: datetime) -> str:
@@ -233,12 +238,13 @@ async def inflated(ledger: Ledger, project: str, stage: StageDefinition) -> tupl
 
 async def _tasks(ledger: Ledger, project: str) -> TaskLookup:
     found = {
-        (kind, definition.name): PromotionTaskSpec.model_validate(definition.spec)
+        (kind, definition.name): definition
         for kind, scope in (("PromotionTask", project), ("ClusterPromotionTask", ""))
         for definition in await ledger.definitions.list(kind, scope)
     }
 
     def task(reference: TaskReference) -> PromotionTaskSpec | None:
-        return found.get((reference.kind, reference.name))
+        definition = found.get((reference.kind, reference.name))
+        return _TASKS.of(definition) if definition else None
 
     return task

@@ -27,7 +27,7 @@ def project_rows(outlook: Outlook, healths: dict[str, str]) -> list[dict[str, st
     rows = [_row(outlook, name, healths.get(name, "—")) for name in names[:MOST_ROWS]]
     if len(names) > MOST_ROWS:
         rows.append({"stage": f"and {len(names) - MOST_ROWS} more: drayage get stages -p {outlook.pipeline.project}"})
-    return rows
+    return rows + [{"stage": name, "freight": said} for name, said in outlook.pipeline.unreadable.items()][:MOST_ROWS]
 
 
 def _row(outlook: Outlook, name: str, health: str) -> dict[str, str]:
@@ -60,8 +60,12 @@ def stage_page(
     verification: VerificationRecord | None,
     measures: Measures,
     now: datetime,
+    paused: str = "",
 ) -> str:
-    """A Stage in Markdown: who waits for what, how it went lately, and its history of Freight, newest first."""
+    """A Stage in Markdown: who waits for what, how it went lately, and its history of Freight, newest first.
+
+    `paused` says that its work queue was paused.
+    """
     mode = "promotes by itself" if outlook.pipeline.auto(stage) else "is promoted by people"
     return "\n".join(
         [
@@ -71,7 +75,7 @@ def stage_page(
             "",
             "## Queue",
             "",
-            *_queue(outlook, stage, verification, now),
+            *_queue(outlook, stage, verification, now, paused),
             "",
             f"## Last {measures.days:g} days",
             "",
@@ -84,23 +88,25 @@ def stage_page(
     )
 
 
-def _queue(outlook: Outlook, stage: str, verification: VerificationRecord | None, now: datetime) -> list[str]:
+def _queue(
+    outlook: Outlook, stage: str, verification: VerificationRecord | None, now: datetime, paused: str
+) -> list[str]:
     waiting = waiting_in(outlook, stage)
-    lines = [line for each in waiting[:MOST_WAITING] for line in _waiting(outlook, each, verification, now)]
+    lines = [line for each in waiting[:MOST_WAITING] for line in _waiting(outlook, each, verification, now, paused)]
     if len(waiting) > MOST_WAITING:
         lines.append(f"And {len(waiting) - MOST_WAITING} more.")
     return lines or ["Nothing is on its way."]
 
 
 def _waiting(
-    outlook: Outlook, record: PromotionRecord, verification: VerificationRecord | None, now: datetime
+    outlook: Outlook, record: PromotionRecord, verification: VerificationRecord | None, now: datetime, paused: str
 ) -> list[str]:
     freight = outlook.freight.get(record.freight)
     said = str(record.waiting_for.get("message") or "")
     title = f"- **{cell(freight.alias if freight else record.freight[:7])}** by {cell(record.actor)}, {record.phase}"
     lines = [f"{title}{f': {cell(said)}' if said else ''} (`{record.name}`)"]
     if record.phase is Phase.PENDING and freight:
-        gates = entering_of(outlook, record, verification).gates(now)
+        gates = entering_of(outlook, record, verification, paused).gates(now)
         approved = in_line(record)  # who stands in line has been approved
         lines += [_gate(gate) for gate in gates if gate.answer != "open" and not (approved and gate.name == APPROVAL)]
     return lines

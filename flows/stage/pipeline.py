@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
-from blocks.errors import NotFound
+from blocks.errors import Invalid, NotFound
 from blocks.ledger.ledger import Ledger
 from blocks.ledger.records import Definition, Json
 from flows.stage.cluster_config import ClusterPromotionWindow
@@ -17,6 +18,7 @@ from flows.stage.selector import selects
 from flows.stage.windows import WindowStatus, window_status
 
 Labels = Mapping[str, str]
+T = TypeVar("T")
 
 KINDS = ("Stage", "ProjectConfig", "StagePolicy", "Project", "ClusterConfig")
 """The kinds of definitions that make a project's pipeline; the last two are in no project."""
@@ -38,16 +40,22 @@ class StageDefinition:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """All Stages of one project, upstream ones first, its promotion policies in order, and our own policies."""
+    """All Stages of one project, upstream ones first, its promotion policies in order, and our own policies.
+
+    `unreadable` are by name the Stages that are there, but are nothing that this version can go by, with a sentence.
+    """
 
     project: str
     stages: dict[str, StageDefinition]
     policies: list[PromotionPolicy]
     stage_policies: list[StagePolicySpec]
     windows: list[PromotionWindow] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
 
     def stage(self, name: str) -> StageDefinition:
-        """Find a Stage. Raises NotFound with the known names."""
+        """Find a Stage. Raises NotFound with the known names, Invalid when it cannot be read."""
+        if name in self.unreadable:
+            raise Invalid(self.unreadable[name])
         if name not in self.stages:
             known = ", ".join(sorted(self.stages)) or "none"
             raise NotFound(f"project {self.project!r} has no Stage {name!r}; it has: {known}")
@@ -104,32 +112,54 @@ async def read_pipelines(ledger: Ledger, projects: Collection[str]) -> dict[str,
 def build_pipeline(project: str, definitions: Iterable[Definition]) -> Pipeline:
     """Put together what is defined for one project, its Project and the ClusterConfig among it.
 
-    Definitions of other kinds are passed over.
+    Definitions of other kinds are passed over. One Stage that cannot be read hinders no other. Where policies cannot
+    be read nobody knows who must approve, and when, so no Stage of theirs can be gone by.
     """
     by_kind: dict[str, list[Definition]] = {kind: [] for kind in KINDS}
     for definition in definitions:
         if definition.kind in by_kind:
             by_kind[definition.kind].append(definition)
-    stages = {each.name: StageDefinition(each.name, _SPECS.of(each), each.labels) for each in by_kind["Stage"]}
+    unreadable: dict[str, str] = {}
+    about_all: dict[str, str] = {}
+    stages = {
+        each.name: StageDefinition(each.name, spec, each.labels)
+        for each, spec in _read(_SPECS, by_kind["Stage"], unreadable)
+    }
+    policies = [policy for _, some in _read(_POLICIES, by_kind["ProjectConfig"], about_all) for policy in some]
+    stage_policies = [each for _, each in _read(_STAGE_POLICIES, by_kind["StagePolicy"], about_all)]
+    windows = [window for _, some in _read(_WINDOWS, by_kind["ProjectConfig"], about_all) for window in some]
+    windows += _cluster_windows(project, by_kind, about_all)
+    if about_all:
+        said = "; ".join(about_all.values())
+        stages, unreadable = {}, {each.name: said for each in by_kind["Stage"]}
     return Pipeline(
         project=project,
         stages={name: stages[name] for name in in_order({name: each.spec for name, each in stages.items()})},
-        policies=[policy for each in by_kind["ProjectConfig"] for policy in _POLICIES.of(each)],
-        stage_policies=[_STAGE_POLICIES.of(each) for each in by_kind["StagePolicy"]],
-        windows=[*_windows(by_kind), *_cluster_windows(project, by_kind)],
+        policies=policies,
+        stage_policies=stage_policies,
+        windows=windows,
+        unreadable=unreadable,
     )
 
 
-def _windows(by_kind: Mapping[str, list[Definition]]) -> Iterator[PromotionWindow]:
-    for config in by_kind["ProjectConfig"]:
-        yield from _WINDOWS.of(config)
+def _read(
+    parsed: Parsed[T], definitions: Iterable[Definition], unreadable: dict[str, str]
+) -> Iterator[tuple[Definition, T]]:
+    """Read what can be read; of the rest the sentences are kept by name."""
+    for each in definitions:
+        try:
+            yield each, parsed.of(each)
+        except Invalid as error:
+            unreadable[each.name] = str(error)
 
 
-def _cluster_windows(project: str, by_kind: Mapping[str, list[Definition]]) -> Iterator[PromotionWindow]:
+def _cluster_windows(
+    project: str, by_kind: Mapping[str, list[Definition]], unreadable: dict[str, str]
+) -> Iterator[PromotionWindow]:
     """Those of the whole installation that are about this project."""
     labels = next((each.labels for each in by_kind["Project"] if each.name == project), {})
-    for config in by_kind["ClusterConfig"]:
-        yield from (each for each in _CLUSTER_WINDOWS.of(config) if _about(each.project_selector, project, labels))
+    for _, some in _read(_CLUSTER_WINDOWS, by_kind["ClusterConfig"], unreadable):
+        yield from (each for each in some if _about(each.project_selector, project, labels))
 
 
 def _about(selector: StageSelector | None, name: str, labels: Labels) -> bool:
