@@ -15,6 +15,9 @@ from blocks.metrics.address import without_login
 from blocks.records import Sample
 from blocks.web import Web
 
+MOST_WARNINGS, MOST_WARNING = 5, 300
+"""How many warnings are kept with an answer, and how many characters of each."""
+
 Opening = Callable[[str, str, Mapping[str, str], bytes], Awaitable[dict[str, str]]]
 
 
@@ -60,7 +63,8 @@ async def query(question: Question, web: Web, account: str = "", opening: Openin
         insecure=asked.insecure,
         account=account,
     )
-    return Sample(_value(asked, answer), datetime.now(UTC), {"ResolvedPrometheusQuery": question.query})
+    value, warnings = _value(asked, answer)
+    return Sample(value, datetime.now(UTC), {"ResolvedPrometheusQuery": question.query} | warnings)
 
 
 def _without_login_in_url(question: Question) -> Question:
@@ -91,7 +95,7 @@ def _json(url: str, answer: httpx.Response) -> dict[str, Any]:
     return decoded
 
 
-def _value(question: Question, answer: httpx.Response) -> Any:
+def _value(question: Question, answer: httpx.Response) -> tuple[Any, dict[str, str]]:
     if answer.status_code in (401, 403):
         raise Unauthorized(
             f"Prometheus at {question.address} answered {answer.status_code}: "
@@ -102,12 +106,18 @@ def _value(question: Question, answer: httpx.Response) -> Any:
         raise Invalid(f"Prometheus at {question.address} cannot answer the query: {body.get('error', '')}")
     data = body.get("data") or {}
     try:
-        return _numbers(data["resultType"], data["result"])
+        return _numbers(data["resultType"], data["result"]), _warnings(body.get("warnings"))
     except (KeyError, TypeError, ValueError, IndexError):
         kind = data.get("resultType")
         raise BadAnswer(
             f"Prometheus at {question.address} answered a {kind} that holds no numbers: change the query"
         ) from None
+
+
+def _warnings(said: Any) -> dict[str, str]:
+    """What Prometheus says beside its answer, such as that a part of it is missing."""
+    listed = [str(each)[:MOST_WARNING] for each in said[:MOST_WARNINGS]] if isinstance(said, list) else []
+    return {"warnings": "; ".join(listed)} if listed else {}
 
 
 def _numbers(kind: str, result: Any) -> float | tuple[float, ...]:

@@ -110,6 +110,7 @@ def _sampling(here: World, record: VerificationRecord, secrets: dict[str, str]) 
         owners=secrets,
         ambient=clouds(here.settings.ambient_credentials, os.environ),
         started_at=record.started_at,
+        tokens=here.tokens,
     )
 
 
@@ -128,7 +129,15 @@ async def _plan(here: World, record: VerificationRecord, wanted: Verification) -
         context={"project": project, "stage": record.stage},
         functions=freight_functions(**await _artifacts(here, record), watched=watched) | data_functions(data),
         secrets=await here.generic_secrets(project) if "secretKeyRef" in text else {},
+        metadata=await _metadata(here, record) if "fieldRef" in text else None,
     )
+
+
+async def _metadata(here: World, record: VerificationRecord) -> Json:
+    """What is written in the Stage's metadata; its names are always there."""
+    known = await here.ledger.definitions.get("Stage", record.project, record.stage)
+    written: Json = (known.manifest.get("metadata") if known else None) or {}
+    return {**written, "name": record.stage, "namespace": record.project}
 
 
 async def read_templates(here: World, project: str, wanted: Verification) -> list[tuple[str, Json | None]]:

@@ -13,6 +13,7 @@ from prefect.settings import PREFECT_API_URL
 from blocks.argocd_block import Connection
 from blocks.budget import Budgets
 from blocks.chart_repository import ChartRepositories
+from blocks.client_credentials import Tokens
 from blocks.config_maps import read_config_maps
 from blocks.credential_exchange.ambient import clouds
 from blocks.credential_exchange.exchanger import Exchanger
@@ -58,6 +59,7 @@ class World:
     metrics: Web = field(default_factory=lambda: Web(allow_plain_http_credentials=True), repr=False)
     job_clusters: JobClusters = field(default_factory=JobClusters, repr=False)
     measurements: Sharing = field(default_factory=Sharing, repr=False)
+    tokens: Tokens = field(default_factory=Tokens, repr=False)
     clusters: Clusters = field(default_factory=Clusters, repr=False)
     stirred: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 

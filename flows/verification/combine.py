@@ -15,6 +15,9 @@ from flows.verification.model import AnalysisTemplateSpec, Argument, Metric, Met
 Lookup = Callable[[str, str], str]
 """Returns the value of a Secret: `lookup(name, key)`."""
 
+FieldLookup = Callable[[str], str]
+"""Returns a field of the Stage: `lookup(path)`."""
+
 RETAINED = 10
 """Measurements kept of a metric nothing else is said about."""
 
@@ -85,7 +88,9 @@ def lifetime(templates: Sequence[AnalysisTemplateSpec], success: bool) -> timede
     return min((timedelta(seconds=each) for each in said if each is not None), default=None)
 
 
-def resolve(declared: Sequence[Argument], given: Mapping[str, str], secret: Lookup) -> Arguments:
+def resolve(
+    declared: Sequence[Argument], given: Mapping[str, str], secret: Lookup, stage_field: FieldLookup
+) -> Arguments:
     """Give every declared argument its value: the Stage's, else the template's; what is not declared is dropped.
 
     Raises Invalid, naming every argument that is left without.
@@ -94,6 +99,7 @@ def resolve(declared: Sequence[Argument], given: Mapping[str, str], secret: Look
     secrets: dict[str, str] = {}
     for argument in declared:
         source = argument.value_from.secret_key_ref if argument.value_from else None
+        reference = argument.value_from.field_ref if argument.value_from else None
         if argument.name in given:
             values[argument.name] = given[argument.name]
         elif argument.value is not None:
@@ -101,6 +107,8 @@ def resolve(declared: Sequence[Argument], given: Mapping[str, str], secret: Look
         elif source:
             values[argument.name] = secret(source.name, source.key)
             secrets[values[argument.name]] = source.name
+        elif reference:
+            values[argument.name] = stage_field(reference.field_path)
     if missing := [argument.name for argument in declared if argument.name not in values]:
         raise Invalid(f"no value for argument(s) {', '.join(missing)}: give them in the Stage's verification.args")
     return Arguments(values, {secret: name for secret, name in secrets.items() if secret})
@@ -144,11 +152,11 @@ def _filled(metric: Metric, arguments: Arguments) -> Metric:
 
 
 def substitute(value: Any, arguments: Mapping[str, str]) -> Any:
-    """Replace `{{args.x}}` and `{{ args.x }}` in every text of a JSON value. Raises Invalid for any other `{{…}}`."""
+    """Replace `{{args.x}}` and `{{ args.x }}` in every text and key of a JSON value. Raises Invalid for any other."""
     if isinstance(value, str):
         return TAG.sub(lambda tag: _value(tag.group(1), arguments), value)
     if isinstance(value, Mapping):
-        return {key: substitute(item, arguments) for key, item in value.items()}
+        return {substitute(key, arguments): substitute(item, arguments) for key, item in value.items()}
     if isinstance(value, list):
         return [substitute(item, arguments) for item in value]
     return value

@@ -12,7 +12,7 @@ from flows.verification.model import Metric
 from flows.verification.result import MetricPhase, MetricResult
 
 ERROR_RETRY = timedelta(seconds=10)
-"""Time to the next try after an error, for metrics without an interval."""
+"""Time to the next try after an error, whatever the interval: who watches for hours does not lose hours."""
 WORST_LAST: tuple[MetricPhase, ...] = ("Successful", "Inconclusive", "Error", "Failed")
 
 
@@ -39,8 +39,8 @@ def next_measurement(metric: Metric, result: MetricResult, started_at: datetime)
         return MeasureAt(result.running.resume_at or result.running.finished_at)
     if not result.measurements:
         return MeasureAt(started_at + (parse_duration(metric.initial_delay) if metric.initial_delay else timedelta()))
-    interval = parse_duration(metric.interval) if metric.interval else ERROR_RETRY
     last = result.measurements[-1]
+    interval = parse_duration(metric.interval) if metric.interval and last.phase != "Error" else ERROR_RETRY
     return MeasureAt(max(last.finished_at + interval, last.resume_at or last.finished_at))
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from blocks.budget import Budgets
+from blocks.client_credentials import Tokens
 from blocks.kubernetes_jobs import Jobs
 from blocks.web import Web
 
@@ -35,6 +36,7 @@ class Context:
     budgets: Budgets = field(repr=False)
     secret: SecretFor = field(repr=False)
     jobs: JobsFor = field(repr=False)
+    tokens: Tokens = field(default_factory=Tokens, repr=False)
     project: str = ""
     stage: str = ""
     key: str = ""

@@ -22,16 +22,16 @@ class SecretKeyReference(Model):
 
 
 class FieldReference(Model):
-    """A field of the object that is analysed."""
+    """A field of the Stage that is verified."""
 
-    field_path: str = Field(min_length=1, description="Path of the field.")
+    field_path: str = Field(min_length=1, description="Path of the field, such as metadata.labels['app'].")
 
 
 class ValueSource(Model):
     """Where an argument's value comes from."""
 
     secret_key_ref: SecretKeyReference | None = Field(default=None, description="A value of a Secret.")
-    field_ref: FieldReference | None = Field(default=None, description="A field; needs a Rollout.")
+    field_ref: FieldReference | None = Field(default=None, description="A field of the Stage.")
 
 
 class Argument(Model):
@@ -129,11 +129,7 @@ class Metric(Model):
     @model_validator(mode="after")
     def _limits(self) -> Self:
         if isinstance(self.count, int) and self.count > 0:
-            for field, limit in (("failureLimit", self.failure_limit), ("inconclusiveLimit", self.inconclusive_limit)):
-                if isinstance(limit, int) and limit > self.count:
-                    raise ValueError(f"'count' must not be less than {field!r}")
-            if self.count > 1 and not self.interval:
-                raise ValueError("'interval' is needed when 'count' is more than 1")
+            self._check_count(self.count)
         if _below(self.failure_limit, -1) or _below(self.consecutive_error_limit, 0):
             raise ValueError("limits must not be negative, except failureLimit -1")
         if _below(self.inconclusive_limit, 0) or _below(self.consecutive_success_limit, 0):
@@ -141,6 +137,16 @@ class Metric(Model):
         if self.failure_limit == -1 and self.consecutive_success_limit == 0:
             raise ValueError("'failureLimit: -1' needs 'consecutiveSuccessLimit', or nothing could fail")
         return self
+
+    def _check_count(self, count: int) -> None:
+        for field, limit in (("failureLimit", self.failure_limit), ("inconclusiveLimit", self.inconclusive_limit)):
+            if isinstance(limit, int) and limit > count:
+                raise ValueError(f"'count' must not be less than {field!r}")
+        failures, successes = self.failure_limit, self.consecutive_success_limit
+        if isinstance(failures, int) and isinstance(successes, int) and max(failures, 0) + successes > count:
+            raise ValueError("'count' must not be less than 'failureLimit' and 'consecutiveSuccessLimit' together")
+        if count > 1 and not self.interval:
+            raise ValueError("'interval' is needed when 'count' is more than 1")
 
 
 def _below(limit: int | str, least: int) -> bool:

@@ -12,6 +12,7 @@ from flows.promotion.environment import evaluated
 from flows.promotion.model import Variable
 from flows.stage.model import Verification
 from flows.verification.combine import Planned, combine, lifetime, plan, resolve
+from flows.verification.field_path import read_field, with_more
 from flows.verification.model import AnalysisTemplateSpec
 
 Json = dict[str, Any]
@@ -26,11 +27,12 @@ def prepare(
     context: Json,
     functions: Mapping[str, Callable[..., Any]],
     secrets: Secrets,
+    metadata: Json | None = None,
 ) -> tuple[list[Planned], dict[str, str]]:
     """Return the metrics with their arguments put in, and the secret texts that nothing may show, with their Secrets.
 
     `templates` are names and specs, nested ones too, None where there is none; `secrets` maps a Secret's name to its
-    data. Raises Invalid with a sentence (Kargo: the verification is then an Error).
+    data, and `metadata` is the Stage's. Raises Invalid with a sentence (Kargo: the verification is then an Error).
     """
     combined = combine([_spec(name, spec) for name, spec in templates])
     environment: Json = {**functions, "ctx": context}
@@ -44,7 +46,8 @@ def prepare(
             raise Invalid(f"there is no Secret {name!r} with the key {key!r}, which an analysis template refers to")
         return secrets[name][key]
 
-    arguments = resolve(combined.args, given, secret)
+    seen = with_more(metadata or {}, wanted.analysis_run_metadata.model_dump())
+    arguments = resolve(combined.args, given, secret, lambda path: read_field(path, seen))
     return plan(combined, arguments), arguments.secrets
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from blocks import prometheus
 from flows.duration import parse_duration
 from flows.model import Model
-from flows.verification.authentication import Authentication, Header, opening
+from flows.verification.authentication import Authentication, Header, account, logged_in, opening
 from flows.verification.measuring import Context, Measured
 from flows.verification.moment import moment
 from flows.verification.placeholder import Count, Interval
@@ -33,17 +33,23 @@ class Prometheus(Model):
     insecure: bool = Field(default=False, description="Skip the check of the server's certificate.")
     authentication: Authentication = Field(default_factory=Authentication, description="Other ways to log in.")
 
+    @field_validator("timeout")
+    @classmethod
+    def _not_negative(cls, timeout: int | str | None) -> int | str | None:
+        if isinstance(timeout, int) and timeout < 0:
+            raise ValueError("must not be negative")
+        return timeout
+
 
 async def measure(settings: Prometheus, context: Context) -> Measured:
     """Ask Prometheus. Raises Invalid for settings that cannot be, and what `blocks.prometheus.query` raises."""
-    asked = question(settings, context.now)
-    oauth2 = settings.authentication.oauth2
-    account = context.account(*asked.headers.values(), asked.address, oauth2.client_secret if oauth2 else "")
+    asked, login = question(settings, context.now), settings.authentication
+    whose = account(login, context, *asked.headers.values(), asked.address)
 
     async def open_it(method: str, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
-        return await opening(settings.authentication, context, account, method, url, headers, body)
+        return await opening(login, context, whose, method, url, headers, body)
 
-    sample = await prometheus.query(asked, context.web, account, open_it)
+    sample = await logged_in(login, context, lambda: prometheus.query(asked, context.web, whose, open_it))
     return Measured(sample.value, sample.metadata)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from blocks.budget import Budgets, asking_for
+from blocks.client_credentials import Tokens
 from blocks.errors import Invalid
 from blocks.web import Web
 from flows.duration import parse_duration
@@ -37,6 +38,7 @@ class Sampling:
     owners: MutableMapping[str, str] = field(default_factory=dict, repr=False)
     ambient: frozenset[str] = frozenset()
     started_at: datetime | None = None
+    tokens: Tokens = field(default_factory=Tokens, repr=False)
 
     async def sample(self, metric: Metric, number: int, metadata: Mapping[str, str]) -> Measured | Underway:
         """Take the measurement of this number, or go on with it. Raises what the provider raises."""
@@ -72,6 +74,7 @@ class Sampling:
             "budgets": self.budgets,
             "secret": self._secret,
             "jobs": self.jobs,
+            "tokens": self.tokens,
             "project": self.project,
             "stage": self.stage,
             "key": f"{self.verification}.{metric.name}.{number}",

@@ -1,6 +1,5 @@
 """One answer for all verifications of a worker that ask the same at the same moment."""
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,8 +10,6 @@ from flows.verification.measuring import Measured, Underway
 
 MOMENT = timedelta(seconds=1)
 """Within this time of each other, two questions are asked at the same moment."""
-
-REMEMBERED = 1_000
 
 Outcome = Measured | Underway
 
@@ -28,7 +25,7 @@ class Sharing:
 
     def __init__(self) -> None:
         """Nothing was asked yet."""
-        self._asked: OrderedDict[Hashable, _Asked] = OrderedDict()
+        self._asked: dict[Hashable, _Asked] = {}
         self._flights: SingleFlight[Outcome] = SingleFlight()
 
     async def ask(
@@ -37,10 +34,17 @@ class Sharing:
         """Return the answer to the same question of this moment, else ask."""
         asked = self._asked.get(key)
         if asked is None or not timedelta() <= now - asked.at < moment:
+            self._asked.pop(key, None)
+            self._forget(now)
             asked = self._asked[key] = _Asked(now)
-            self._asked.move_to_end(key)
-            while len(self._asked) > REMEMBERED:
-                self._asked.popitem(last=False)
         if asked.answer is None:
             asked.answer = await self._flights.do((key, asked.at), make)
         return asked.answer
+
+    def _forget(self, now: datetime) -> None:
+        """Let go of answers that nobody may have any more: one may be megabytes."""
+        while self._asked:
+            oldest = next(iter(self._asked))
+            if timedelta() <= now - self._asked[oldest].at < MOMENT:
+                return
+            del self._asked[oldest]

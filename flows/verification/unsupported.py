@@ -1,6 +1,7 @@
 """What a template may say but Drayage cannot do yet, found before anything runs."""
 
 from flows.verification.custom import Plugin, missing
+from flows.verification.field_path import refused
 from flows.verification.model import AnalysisTemplateSpec
 
 
@@ -12,7 +13,7 @@ def unsupported(spec: AnalysisTemplateSpec) -> list[tuple[str, str]]:
         if isinstance(metric.provider.settings, Plugin) and (said := missing(metric.provider.settings))
     ]
     for index, argument in enumerate(spec.args):
-        if argument.value_from and argument.value_from.field_ref:
-            said = "fieldRef needs a Rollout, and there is none: give the value in the Stage's verification.args"
+        field = argument.value_from.field_ref if argument.value_from else None
+        if field and (said := refused(field.field_path)):
             found.append((f"args[{index}].valueFrom.fieldRef", said))
     return found

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from blocks.errors import BadAnswer, Invalid, Unauthorized
 from blocks.http_client import Limits
 from flows.model import Model
-from flows.verification.authentication import Authentication, Header, opening
+from flows.verification.authentication import Authentication, Header, account, logged_in, opening
 from flows.verification.json_path import as_floats, find
 from flows.verification.measuring import Context, Measured
 from flows.verification.placeholder import Count
@@ -41,9 +41,9 @@ class WebMetric(Model):
 
 
 async def measure(settings: WebMetric, context: Context) -> Measured:
-    """Ask, and take the value out of the JSON that comes back.
+    """Ask, and take the value out of the JSON that comes back; without a path, what is no JSON is a text.
 
-    Raises Invalid for a URL or path that is none, BadAnswer for an answer that is no JSON or has no value, and what
+    Raises Invalid for a URL or path that is none, BadAnswer for an answer that has no value at the path, and what
     `web.request` raises.
     """
     _check(settings.url)
@@ -51,16 +51,20 @@ async def measure(settings: WebMetric, context: Context) -> Measured:
     body = settings.body.encode()
     if settings.json_body is not None:
         headers, body = {"Content-Type": "application/json"} | headers, json.dumps(settings.json_body).encode()
-    oauth2 = settings.authentication.oauth2
-    account = context.account(*headers.values(), settings.url, oauth2.client_secret if oauth2 else "")
+    return await logged_in(settings.authentication, context, lambda: _asked(settings, context, headers, body))
+
+
+async def _asked(settings: WebMetric, context: Context, headers: dict[str, str], body: bytes) -> Measured:
+    login, seconds = settings.authentication, float(settings.timeout_seconds)
+    whose = account(login, context, *headers.values(), settings.url)
     answer = await context.web.request(
         settings.method,
         settings.url,
-        headers=await opening(settings.authentication, context, account, settings.method, settings.url, headers, body),
-        account=account,
+        headers=await opening(login, context, whose, settings.method, settings.url, headers, body),
+        account=whose,
         insecure=settings.insecure,
         accept_errors=(401, 403),
-        limits=Limits(timeout=float(settings.timeout_seconds) or DEFAULT_SECONDS, max_bytes=MOST_BYTES),
+        limits=Limits(timeout=seconds if seconds > 0 else DEFAULT_SECONDS, max_bytes=MOST_BYTES),
         content=body,
     )
     if not answer.is_success:
@@ -74,14 +78,13 @@ async def measure(settings: WebMetric, context: Context) -> Measured:
 def _value(settings: WebMetric, body: bytes) -> Any:
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
+        if not settings.json_path:
+            return body.decode(errors="replace")
         raise BadAnswer(
             f"{settings.method} {_place(settings.url)} answered no JSON: check the url of the metric"
         ) from None
-    value = as_floats(find(settings.json_path, document)) if settings.json_path else as_floats(document)
-    if isinstance(value, list) and not value:
-        return ()
-    return value
+    return as_floats(find(settings.json_path, document)) if settings.json_path else as_floats(document)
 
 
 def _place(url: str) -> str:

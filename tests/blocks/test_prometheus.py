@@ -24,7 +24,7 @@ async def query(question, login=None):
     web = Web(allow_plain_http_credentials=True)
 
     async def opening(method, url, headers, body):
-        return {**headers, "Authorization": f"Bearer {await fetch_token(web, login)}"}
+        return {**headers, "Authorization": f"Bearer {(await fetch_token(web, login)).text}"}
 
     try:
         return await prometheus.query(question, web, opening=opening if login else None)

@@ -1,11 +1,13 @@
 """Several templates become one plan, or one sentence that says why not."""
 
+import re
 from datetime import timedelta
 
 import pytest
 
 from blocks.errors import Invalid
 from flows.verification.combine import Arguments, combine, lifetime, plan, resolve, substitute
+from flows.verification.field_path import read_field, with_more
 from flows.verification.model import AnalysisTemplateSpec, Argument
 
 
@@ -19,6 +21,10 @@ def spec(*metrics, **fields):
 
 def no_secret(name, key):
     raise AssertionError("no Secret is referred to")
+
+
+def no_field(path):
+    raise AssertionError("no field is referred to")
 
 
 @pytest.mark.parametrize(
@@ -74,7 +80,7 @@ def test_arguments_of_several_templates():
         ]
     )
     assert {each.name: each.value for each in combined.args} == {"x": "2", "y": "1", "t": None}
-    values = resolve(combined.args, {}, lambda name, key: f"{name}/{key}").values
+    values = resolve(combined.args, {}, lambda name, key: f"{name}/{key}", no_field).values
     assert values == {"x": "2", "y": "1", "t": "s/k"}
 
 
@@ -90,21 +96,57 @@ def test_arguments_of_several_templates():
 def test_resolve(given, values):
     """Declared arguments get the Stage's value, else the template's."""
     declared = [Argument(name="x"), Argument(name="y", value="default")]
-    assert resolve(declared, given, no_secret).values == values
+    assert resolve(declared, given, no_secret, no_field).values == values
 
 
 def test_unresolved_arguments_are_named():
     """Arguments nobody gives a value are all named."""
     with pytest.raises(Invalid, match=r"no value for argument\(s\) a, c:"):
-        resolve([Argument(name="a"), Argument(name="b", value="1"), Argument(name="c")], {}, no_secret)
+        resolve([Argument(name="a"), Argument(name="b", value="1"), Argument(name="c")], {}, no_secret, no_field)
 
 
 def test_secrets_stay_out_of_sight():
     """A Secret's value is put in, remembered as one to hide, and not shown by repr."""
     declared = [Argument.model_validate({"name": "t", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}})]
-    arguments = resolve(declared, {}, lambda name, key: f"hush-{name}-{key}")
+    arguments = resolve(declared, {}, lambda name, key: f"hush-{name}-{key}", no_field)
     assert (arguments.values, arguments.secrets) == ({"t": "hush-s-k"}, {"hush-s-k": "s"})
     assert "hush" not in repr(arguments)
+
+
+STAGE = {"name": "prod", "namespace": "shop", "labels": {"app": "web", "acme.com/tier": "1"}, "annotations": None}
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        pytest.param("metadata.name", "prod", id="name"),
+        pytest.param("metadata.namespace", "shop", id="namespace"),
+        pytest.param("metadata.labels['app']", "web", id="label"),
+        pytest.param("metadata.labels['acme.com/tier']", "2", id="label-of-the-run-wins"),
+        pytest.param('metadata.annotations["owner"]', "ann", id="annotation-of-the-run"),
+    ],
+)
+def test_fields_of_the_stage(path, value):
+    """An argument may come from the Stage's metadata, with what the Stage puts on every run."""
+    declared = [Argument.model_validate({"name": "x", "valueFrom": {"fieldRef": {"fieldPath": path}}})]
+    seen = with_more(STAGE, {"labels": {"acme.com/tier": "2"}, "annotations": {"owner": "ann"}})
+    assert resolve(declared, {}, no_secret, lambda asked: read_field(asked, seen)).values == {"x": value}
+    assert resolve(declared, {"x": "1"}, no_secret, no_field).values == {"x": "1"}
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        pytest.param("metadata.labels['none']", "the Stage has no metadata.labels['none']", id="no-such-label"),
+        pytest.param("metadata.annotations['none']", "add it to the Stage", id="no-annotations"),
+        pytest.param("spec.template.spec", "there is no Rollout to take", id="of-a-rollout"),
+        pytest.param("metadata.labels", "there is no Rollout", id="all-labels"),
+    ],
+)
+def test_fields_that_are_not_there(path, said):
+    """What leads nowhere is told with what there is."""
+    with pytest.raises(Invalid, match=re.escape(said)):
+        read_field(path, STAGE)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +156,7 @@ def test_secrets_stay_out_of_sight():
         pytest.param("{{ args.a }}-{{  args.b-c }}", "1-2", id="spaced"),
         pytest.param("sum(x{y='z'}) { }", "sum(x{y='z'}) { }", id="single-braces"),
         pytest.param({"k": ["{{args.a}}", 3, None, True]}, {"k": ["1", 3, None, True]}, id="nested"),
+        pytest.param({"app-{{args.a}}": "x"}, {"app-1": "x"}, id="key"),
     ],
 )
 def test_substitute(text, filled):

@@ -85,10 +85,10 @@ def measured(letters, retain=10):
             id="row-not-reached-without-limit",
         ),
         pytest.param(
-            {"interval": "1s", "count": 2, "failureLimit": 1, "consecutiveSuccessLimit": 2},
-            "SF",
+            {"interval": "1s", "count": 3, "failureLimit": 1, "consecutiveSuccessLimit": 2},
+            "SFS",
             "Inconclusive",
-            "count (2) reached without 2 successes in a row (consecutiveSuccessLimit)",
+            "count (3) reached without 2 successes in a row (consecutiveSuccessLimit)",
             id="row-not-reached-within-limit",
         ),
     ],
@@ -133,7 +133,9 @@ def test_results_survive_json():
         pytest.param({"initialDelay": "1h", "interval": "5s", "count": 2}, "S", 6, id="interval-after-the-last-end"),
         pytest.param({"interval": "5s"}, "SS", 7, id="endless"),
         pytest.param({}, "E", 11, id="error-without-interval"),
-        pytest.param({"interval": "3s"}, "E", 4, id="error-with-interval"),
+        pytest.param({"interval": "3s"}, "E", 11, id="error-with-interval"),
+        pytest.param({"interval": "6h"}, "SE", 12, id="error-with-a-long-interval"),
+        pytest.param({"interval": "6h"}, "ES", 6 * 3600 + 2, id="success-after-an-error"),
     ],
 )
 def test_next_measurement(fields, letters, after):

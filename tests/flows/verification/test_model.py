@@ -13,6 +13,7 @@ EVERYTHING = {
         {"name": "service"},
         {"name": "url", "value": "http://x"},
         {"name": "token", "valueFrom": {"secretKeyRef": {"name": "metrics", "key": "token"}}},
+        {"name": "app", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['app']"}}},
     ],
     "dryRun": [{"metricName": "latency.*"}],
     "measurementRetention": [{"metricName": ".*", "limit": 20}],
@@ -63,6 +64,14 @@ def test_every_field_is_read():
         pytest.param({"count": 2}, "'interval' is needed", id="count-without-interval"),
         pytest.param({"count": 2, "interval": "1s", "failureLimit": 3}, "less than 'failureLimit'", id="failure-limit"),
         pytest.param({"count": 1, "inconclusiveLimit": 2}, "less than 'inconclusiveLimit'", id="inconclusive-limit"),
+        pytest.param(
+            {"count": 3, "interval": "1s", "failureLimit": 2, "consecutiveSuccessLimit": 2},
+            "together",
+            id="both-limits",
+        ),
+        pytest.param(
+            {"count": 2, "interval": "1s", "failureLimit": -1, "consecutiveSuccessLimit": 3}, "together", id="successes"
+        ),
         pytest.param({"interval": "soon"}, "not a duration", id="interval"),
         pytest.param({"count": "many"}, "no whole number", id="count"),
         pytest.param({"inconclusiveLimit": -1}, "negative", id="negative"),
@@ -81,9 +90,9 @@ def test_impossible_metrics(change, said):
     ("spec", "path", "said"),
     [
         pytest.param(
-            {"args": [{"name": "a", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]},
+            {"args": [{"name": "a", "valueFrom": {"fieldRef": {"fieldPath": "spec.replicas"}}}]},
             "args[0].valueFrom.fieldRef",
-            "needs a Rollout",
+            "there is no Rollout",
             id="field-reference",
         ),
     ],

@@ -79,6 +79,17 @@ async def test_a_moment(worker, later, fields, asked):
     assert len(server.asked) == asked
 
 
+async def test_answers_are_let_go(worker):
+    """What nobody may be given any more is not kept, for answers may be large."""
+    for number in range(5):
+        await worker.sharing.ask(number, NOON + timedelta(seconds=number), _large)
+    assert len(worker.sharing._asked) == 1
+
+
+async def _large():
+    return Measured("x" * 1000)
+
+
 async def test_failures_are_not_remembered(worker):
     """Whoever asks after a failure asks again."""
     answers = [(400, {}, {"status": "error", "error": "bad query"}), (200, {}, VECTOR)]

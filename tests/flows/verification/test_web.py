@@ -1,5 +1,6 @@
 """The web provider asks as the template says, and takes the value out of what comes back."""
 
+import math
 from typing import ClassVar
 
 import pytest
@@ -80,6 +81,23 @@ async def test_paths_that_lead_nowhere(path, error, said):
         await measured("web", {"url": server.url, "jsonPath": path})
 
 
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        pytest.param(b"healthy\n", "healthy\n", id="text"),
+        pytest.param(b"", "", id="nothing"),
+        pytest.param(b"[]", [], id="empty-list"),
+        pytest.param(b"NaN", math.nan, id="no-number"),
+        pytest.param(b"\xffok", "\ufffdok", id="no-utf-8"),
+    ],
+)
+async def test_without_a_path(body, value):
+    """The whole answer is the value; what is no JSON is a text, as in Argo Rollouts."""
+    with recording(lambda _: (200, {}, body)) as server:
+        found = (await measured("web", {"url": server.url, "timeoutSeconds": -1})).value
+    assert found == value or (found != found and value != value)
+
+
 async def test_not_found():
     """A status that is no success is an error."""
     with recording(lambda _: (404, {}, {})) as server, pytest.raises(NotFound, match="404"):
@@ -114,6 +132,11 @@ def test_settings_that_cannot_be(settings, said):
         pytest.param({"ok": 3.0}, "asInt(result.ok) == 3", "Successful", id="document"),
         pytest.param([1.0, 2.0], "len(result) == 2 && result[0] < 2", "Successful", id="list"),
         pytest.param((), "len(result) == 0", "Successful", id="empty-vector"),
+        pytest.param((), "result[0] < 1", "Error", id="nothing-in-a-vector"),
+        pytest.param([], "all(result, .ok)", "Successful", id="empty-list"),
+        pytest.param([], "result[0].ok", "Error", id="nothing-in-a-list"),
+        pytest.param("healthy", "result startsWith 'heal'", "Successful", id="plain-text"),
+        pytest.param("<html>", "result.ok", "Error", id="text-is-no-document"),
         pytest.param((0.5,), "result == 0.5", "Error", id="vector-is-no-number"),
         pytest.param("0.5", "asFloat(result) < 1", "Successful", id="text"),
     ],
