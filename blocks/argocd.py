@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from kubernetes import client, config
 
-from blocks.applications.asking import Asking
+from blocks.applications.asking import Asking, Expired
 from blocks.applications.feed import Feed
 from blocks.applications.kubernetes_access import headers, options
 from blocks.applications.kubernetes_watch import PAGE, KubernetesSource, path
@@ -41,7 +41,10 @@ class ArgoCD:
         self.namespace = namespace
         self._all = all_namespaces
         may_block = settings.refresh_api_key_hook is not None
-        self._asking = Asking(settings.host, lambda: headers(settings), ADVICE, blocks=may_block, **options(settings))
+        opens = bool(settings.api_key)
+        self._asking = Asking(
+            settings.host, lambda: headers(settings), ADVICE, opens=opens, blocks=may_block, **options(settings)
+        )
         self._source = KubernetesSource(self._asking)
         self._feeds: dict[str, Feed] = {}
 
@@ -104,16 +107,10 @@ class ArgoCD:
 
     async def list(self, namespace: str, label_selector: str = "", most: int = MOST) -> list[Application]:
         """Return the Applications a Kubernetes label selector matches. Raises Terminal when it matches too many."""
-        found: list[Application] = []
-        async with aclosing(self._source.pages(namespace, label_selector)) as pages:
-            async for page, _ in pages:
-                found += page
-                if len(found) > most:
-                    raise Terminal(
-                        f"labels {label_selector!r} match more than {most} Applications in namespace {namespace!r}: "
-                        "narrow them"
-                    )
-        return found
+        try:
+            return await _listed(self._source, namespace, label_selector, most)
+        except Expired:  # much changed while the pages were read
+            return await _listed(self._source, namespace, label_selector, most)
 
     async def patch(self, namespace: str, name: str, body: dict[str, Any]) -> Application:
         """Apply a JSON merge patch. Raises Conflict when it names a resourceVersion that is no longer current."""
@@ -140,6 +137,19 @@ class ArgoCD:
         """Stop watching and give back the connections."""
         await asyncio.gather(*(feed.close() for feed in self._feeds.values()))
         await self._asking.close()
+
+
+async def _listed(source: KubernetesSource, namespace: str, label_selector: str, most: int) -> list[Application]:
+    found: list[Application] = []
+    async with aclosing(source.pages(namespace, label_selector)) as pages:
+        async for page, _ in pages:
+            found += page
+            if len(found) > most:
+                raise Terminal(
+                    f"labels {label_selector!r} match more than {most} Applications in namespace {namespace!r}: "
+                    "narrow them"
+                )
+    return found
 
 
 __all__ = ["PAGE", "ArgoCD"]

@@ -46,6 +46,11 @@ class ArgoCDApi:
         self._asking = Asking(server, lambda: {"authorization": f"Bearer {token}"}, ADVICE, **options)
         self._feed = Feed(StreamSource(self._asking), "")
 
+    @property
+    def asking(self) -> Asking:
+        """How this connection asks its server."""
+        return self._asking
+
     async def _listed(self, what: str, params: dict[str, str]) -> list[Application]:
         try:
             return (await self._asking.ask(what, "GET", APPLICATIONS, params=params)).get("items") or []

@@ -9,10 +9,11 @@ from prefect.blocks.core import Block
 from prefect.types import SecretDict
 from pydantic import Field, SecretStr
 
+from blocks.applications.asking import Asking
 from blocks.applications.feed import Feed
 from blocks.argocd import ArgoCD
 from blocks.argocd_api import ArgoCDApi
-from blocks.errors import Invalid
+from blocks.errors import Invalid, Refused
 from blocks.records import Application
 
 
@@ -20,6 +21,10 @@ class Connection(Protocol):
     """What both ways to Argo CD offer: `blocks.argocd.ArgoCD` and `blocks.argocd_api.ArgoCDApi`."""
 
     namespace: str
+
+    @property
+    def asking(self) -> Asking:
+        """How it asks its server."""
 
     async def get(self, namespace: str, name: str) -> Application | None:
         """Return one Application, None when there is none."""
@@ -117,6 +122,15 @@ def identity(block: ArgoCDConnection | ArgoCDApiConnection) -> str:
     said = {name: _plain(getattr(block, name)) for name in type(block).model_fields}
     text = json.dumps([type(block).__name__, said], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def refuse_in_clear(asking: Asking) -> None:
+    """Raise Refused for a connection that would send its token over plain http."""
+    if asking.sends_in_clear:
+        raise Refused(
+            f"the connection to {asking.server} would send its token over plain http: use https, "
+            "or set DRAYAGE_ALLOW_CREDENTIALS_OVER_HTTP=true where that is fine"
+        )
 
 
 def _plain(value: object) -> object:

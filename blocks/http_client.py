@@ -34,6 +34,8 @@ from blocks.redirect import redirecting_transport
 RETRY_AFTER_LIMIT = 20.0
 """Seconds we wait inside one call when a server names a time."""
 
+UNTRUSTED_ADVICE = "let SSL_CERT_FILE name its authority, or have it not checked with insecureSkipTLSVerify"
+
 MAX_CONNECTIONS = 1_000
 """Connections of one client, so many that servers which hang leave some for those that do not."""
 KEPT_CONNECTIONS = 50
@@ -123,10 +125,7 @@ def failure_of(tried: str, why: str) -> DrayageError:
     if "CERTIFICATE_VERIFY_FAILED" not in why:
         return Unreachable(f"{tried}: {why}")
     reason = why.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
-    return Refused(
-        f"{tried}: the certificate of the server is not trusted ({reason}): let SSL_CERT_FILE name its authority, "
-        "or have it not checked with insecureSkipTLSVerify"
-    )
+    return Refused(f"{tried}: the certificate of the server is not trusted ({reason}): {UNTRUSTED_ADVICE}")
 
 
 def decoded(answer: httpx.Response, body: bytes) -> httpx.Response:

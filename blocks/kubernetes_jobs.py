@@ -34,8 +34,12 @@ class Jobs:
 
     def __init__(self, asking: Asking, namespace: str) -> None:
         """Keep how to ask; nothing is sent yet."""
-        self._asking = asking
+        self.asking = self._asking = asking
         self.namespace = namespace
+
+    async def close(self) -> None:
+        """Give back the connections."""
+        await self._asking.close()
 
     async def start(self, name: str, metadata: Json, spec: Json, mark: str) -> JobState:
         """Start a Job, or find the one of that name that bears the same mark. Raises Refused for somebody else's."""

@@ -7,7 +7,7 @@ from time import monotonic
 from prefect.client.orchestration import get_client
 from pydantic import ValidationError
 
-from blocks.argocd_block import ArgoCDApiConnection, ArgoCDConnection, Connection, identity
+from blocks.argocd_block import ArgoCDApiConnection, ArgoCDConnection, Connection, identity, refuse_in_clear
 from blocks.block_documents import read_documents
 from blocks.credentials import block_name
 from blocks.errors import Invalid, NotFound
@@ -39,8 +39,9 @@ class _Used:
 class Clusters:
     """Connections by what their blocks say, so that projects which share an Argo CD share its watch too."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, allow_plain_http_credentials: bool = False) -> None:
         """Begin with none."""
+        self._allow_plain_http = allow_plain_http_credentials
         self._read_at = float("-inf")
         self._blocks: dict[str, Block | None] = {}
         self._used: dict[str, _Used] = {}
@@ -50,7 +51,8 @@ class Clusters:
     async def of(self, project: str, name: str = "") -> Connection:
         """Connect to an Argo CD of a project: its own of that name before the one all projects may use.
 
-        Raises NotFound when there is no such block, Invalid when it cannot be used.
+        Raises NotFound when there is no such block, Invalid when it cannot be used, Refused when it would send its
+        token over plain http.
         """
         async with self._turn:
             now = monotonic()
@@ -62,7 +64,10 @@ class Clusters:
             block = _found(self._blocks, project, name)
             mark = identity(block)
             if mark not in self._used:
-                self._used[mark] = _Used(await asyncio.to_thread(block.connect), now)
+                connection: Connection = await asyncio.to_thread(block.connect)
+                if not self._allow_plain_http:
+                    refuse_in_clear(connection.asking)
+                self._used[mark] = _Used(connection, now)
             self._used[mark].at = now
             self._asked.add((project, name))
             return self._used[mark].connection

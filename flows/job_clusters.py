@@ -1,11 +1,12 @@
 """The clusters in which Jobs of verifications run: found by the names of their Prefect blocks."""
 
 import asyncio
+from dataclasses import dataclass
 from time import monotonic
 
 from prefect.exceptions import ObjectNotFound
 
-from blocks.argocd_block import identity
+from blocks.argocd_block import identity, refuse_in_clear
 from blocks.credentials import block_name
 from blocks.errors import NotFound
 from blocks.kubernetes_block import KubernetesConnection
@@ -14,24 +15,58 @@ from blocks.kubernetes_jobs import Jobs
 READ_AGAIN_SECONDS = 15.0
 """How long a connection is used before its block is read again."""
 
+UNUSED_SECONDS = 900.0
+"""After this long without use a connection is closed, such as one whose block says something else by now."""
+
+
+@dataclass
+class _Used:
+    jobs: Jobs
+    at: float
+
 
 class JobClusters:
-    """One connection for each project that runs Jobs, renewed when its block says something else."""
+    """Connections by what their blocks say, so that projects share them and a changed block makes a new one."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, allow_plain_http_credentials: bool = False) -> None:
         """Begin with none."""
-        self._known: dict[str, tuple[float, str, Jobs]] = {}
+        self._allow_plain_http = allow_plain_http_credentials
+        self._known: dict[str, tuple[float, str]] = {}
+        self._used: dict[str, _Used] = {}
+        self._turn = asyncio.Lock()
 
     async def of(self, project: str) -> Jobs:
-        """Connect: block `drayage-kubernetes/<project>-kubernetes`, else `default`. Raises NotFound without one."""
-        now = monotonic()
-        read_at, mark, jobs = self._known.get(project, (float("-inf"), "", None))
-        if jobs is None or now - read_at > READ_AGAIN_SECONDS:
-            block = await _block(project)
-            if jobs is None or identity(block) != mark:
-                jobs = await asyncio.to_thread(block.jobs)
-            self._known[project] = (now, identity(block), jobs)
-        return jobs
+        """Connect: block `drayage-kubernetes/<project>-kubernetes`, else `default`.
+
+        Raises NotFound without one, Refused for one that would send its token over plain http.
+        """
+        async with self._turn:
+            now = monotonic()
+            await self._close_unused(now)
+            read_at, mark = self._known.get(project, (float("-inf"), ""))
+            if mark not in self._used or now - read_at > READ_AGAIN_SECONDS:
+                mark = await self._opened(await _block(project), now)
+                self._known[project] = now, mark
+            self._used[mark].at = now
+            return self._used[mark].jobs
+
+    async def close(self) -> None:
+        """Close all connections."""
+        used, self._used = self._used, {}
+        await asyncio.gather(*(each.jobs.close() for each in used.values()))
+
+    async def _opened(self, block: KubernetesConnection, now: float) -> str:
+        mark = identity(block)
+        if mark not in self._used:
+            jobs = await asyncio.to_thread(block.jobs)
+            if not self._allow_plain_http:
+                refuse_in_clear(jobs.asking)
+            self._used[mark] = _Used(jobs, now)
+        return mark
+
+    async def _close_unused(self, now: float) -> None:
+        for mark in [mark for mark, each in self._used.items() if now - each.at > UNUSED_SECONDS]:
+            await self._used.pop(mark).jobs.close()
 
 
 async def _block(project: str) -> KubernetesConnection:

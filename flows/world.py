@@ -116,6 +116,8 @@ async def _open(settings: Settings) -> World:
         # Metric servers are mostly inside clusters, where Argo Rollouts sends logins over plain http, too.
         metrics=Web(allow_plain_http_credentials=True, budgets=http_budgets),
         lookup=CredentialsLookup(Exchanger(_site(settings))),
+        clusters=Clusters(allow_plain_http_credentials=over_http),
+        job_clusters=JobClusters(allow_plain_http_credentials=over_http),
         budgets=(http_budgets, git_budgets),
     )
 
@@ -138,6 +140,8 @@ async def close_world() -> None:
     """Close this event loop's world, if it has one. A script calls it last; a worker's loop never does."""
     if opened := _worlds.pop(asyncio.get_running_loop(), None):
         here = await opened
+        await here.clusters.close()
+        await here.job_clusters.close()
         await here.registry.aclose()
         await here.charts.aclose()
         await here.web.aclose()

@@ -23,6 +23,9 @@ IDLE = 120.0
 TURN = 280.0
 """Seconds one stream is followed at most."""
 
+LASTING = 1.0
+"""Seconds a stream that ended must have lasted for the next to begin at once: some proxies end each right away."""
+
 MOST = 20_000
 """Applications that are kept in mind."""
 
@@ -133,7 +136,7 @@ class Feed:
             began = monotonic()
             try:
                 await self._turn()
-                failures = 0 if monotonic() - began > 1 else 1
+                failures = 0 if monotonic() - began > LASTING else failures + 1
             except DrayageError as error:
                 failures += 1
                 self.problem = str(error)

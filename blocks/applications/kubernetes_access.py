@@ -6,12 +6,12 @@ from typing import Any
 
 from kubernetes import client
 
-from blocks.errors import Invalid
+from blocks.errors import Invalid, Unauthorized
 
 
 def options(settings: client.Configuration) -> dict[str, Any]:
-    """Return what `httpx.AsyncClient` needs. Raises Invalid for certificates that cannot be read."""
-    found: dict[str, Any] = {"verify": _verification(settings)}
+    """Return what `Asking` needs for it. Raises Invalid for certificates that cannot be read."""
+    found: dict[str, Any] = {"verify": _verification(settings), "server_name": settings.tls_server_name or ""}
     return found | ({"proxy": settings.proxy, "trust_env": False} if settings.proxy else {})
 
 
@@ -29,6 +29,16 @@ def _verification(settings: client.Configuration) -> ssl.SSLContext:
 
 
 def headers(settings: client.Configuration) -> Mapping[str, str]:
-    """Make the headers that open the server. A kubeconfig may renew its token here, by a program: use a thread."""
-    auth: dict[str, Any] = dict(settings.auth_settings())
+    """Make the headers that open the server. A kubeconfig may renew its token here, by a program: use a thread.
+
+    Raises Unauthorized when that fails.
+    """
+    try:
+        auth: dict[str, Any] = dict(settings.auth_settings())
+    except Exception as error:
+        kind = type(error).__name__
+        raise Unauthorized(
+            f"the token for {settings.host} cannot be renewed ({kind}): look at the login of the connection's "
+            "kubeconfig, or at the pod's service account"
+        ) from None
     return {each["key"]: each["value"] for each in auth.values() if each["in"] == "header" and each["value"]}
