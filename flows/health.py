@@ -50,7 +50,7 @@ async def _judged(here: World, project: str, connection: str, checks: list[Json]
         *(argocd.get(check.get("namespace") or argocd.namespace, check["name"]) for check in checks)
     )
     verdict = judge_health(checks, [each for each in found if each], argocd.namespace)
-    await refresh(argocd, verdict.refresh)
+    verdict.issues += await refresh(argocd, verdict.refresh)
     return verdict
 
 

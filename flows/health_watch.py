@@ -4,20 +4,17 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
 
 from blocks.applications.feed import Feed, Wants
-from blocks.applications.slim import slim
-from blocks.argocd_block import Connection
+from blocks.applications.slim import key
 from blocks.errors import DrayageError
 from blocks.ledger.healths import StageHealth, Watched
 from blocks.records import Application
 from flows.announce import event, stage_resource
-from flows.promotion.argocd.drift import drift
-from flows.promotion.argocd.health import judge_health
+from flows.health_places import Place, Where, fill, judged, refresh
 from flows.publish import publish_stage, try_post
 from flows.world import World, world
 
@@ -35,8 +32,8 @@ LISTED = 10.0
 """Seconds the first list of Applications may take."""
 REFRESH_AGAIN = 60.0
 """Seconds until an Application whose health is too old is refreshed once more."""
-MOST_READ = 200
-"""Applications that are read one by one where they may not be listed."""
+MOST_REFRESHED = 50
+"""Applications that are refreshed after one pass, at once."""
 MOST_SHOWN = 20
 """Stages whose artifacts are renewed after one pass."""
 
@@ -72,18 +69,6 @@ async def _mine(here: World, owner: str) -> bool:
     return await here.ledger.leases.take(LEASE, f"{owner}/health", now + timedelta(seconds=LEASE_SECONDS), now)
 
 
-@dataclass
-class _Place:
-    """Applications of one namespace of one Argo CD, or why they cannot be read."""
-
-    connection: Connection | None = None
-    feed: Feed | None = None
-    namespace: str = ""
-    names: set[str] = field(default_factory=set)
-    found: dict[str, Application] = field(default_factory=dict)
-    problem: str = ""
-
-
 class HealthWatch:
     """Looks at all Stages at once, as often as something happens to their Applications."""
 
@@ -99,10 +84,12 @@ class HealthWatch:
         watched = await self._here.ledger.healths.watched()
         places = await self._places(watched)
         now = self._here.clock.now()
-        healths = [await self._judged(each, places, now) for each in watched]
+        stale: list[tuple[Place, Application]] = []
+        healths = [judged(each, places, now, stale) for each in watched]
         changed = await self._here.ledger.healths.record(healths)
         promoting = {(each.project, each.stage) for each in watched if each.promoting}
         await self._tell([pair for pair in changed if (pair[1].project, pair[1].stage) not in promoting])
+        await self._refresh(stale)
         return [each for _, each in changed]
 
     async def changed(self, seconds: float) -> None:
@@ -118,14 +105,14 @@ class HealthWatch:
     async def _stirred(self) -> None:
         await self._here.stirred.wait()
 
-    async def _places(self, watched: Sequence[Watched]) -> dict[tuple[str, str, str], _Place]:
+    async def _places(self, watched: Sequence[Watched]) -> dict[Where, Place]:
         """Find all Applications that Stages registered, by project, connection and namespace."""
         wanted: defaultdict[tuple[str, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         for each in watched:
             for check in each.checks:
                 namespaces = wanted[each.project, str(check.get("argocd") or "")]
                 namespaces[str(check.get("namespace") or "")].add(str(check["name"]))
-        places: dict[tuple[str, str, str], _Place] = {}
+        places: dict[Where, Place] = {}
         for (project, name), namespaces in wanted.items():
             places |= await self._connected(project, name, namespaces)
         by_feed: defaultdict[Feed, set[str]] = defaultdict(set)
@@ -134,18 +121,16 @@ class HealthWatch:
                 by_feed[place.feed] |= {f"{place.namespace}/{name}" for name in place.names}
         self._marks = [(feed, feed.mark(), frozenset(names)) for feed, names in by_feed.items()]
         await asyncio.gather(*(feed.listed(LISTED) for feed in by_feed))
-        await asyncio.gather(*(_fill(place) for place in places.values()))
+        await asyncio.gather(*(fill(place) for place in places.values()))
         return places
 
-    async def _connected(
-        self, project: str, name: str, namespaces: dict[str, set[str]]
-    ) -> dict[tuple[str, str, str], _Place]:
+    async def _connected(self, project: str, name: str, namespaces: dict[str, set[str]]) -> dict[Where, Place]:
         try:
             connection = await self._here.argocd(project, name)
         except DrayageError as error:
-            return {(project, name, namespace): _Place(problem=str(error)) for namespace in namespaces}
+            return {(project, name, namespace): Place(problem=str(error)) for namespace in namespaces}
         return {
-            (project, name, namespace): _Place(
+            (project, name, namespace): Place(
                 connection,
                 connection.feed(namespace or connection.namespace),
                 namespace or connection.namespace,
@@ -154,41 +139,14 @@ class HealthWatch:
             for namespace, names in namespaces.items()
         }
 
-    async def _judged(self, each: Watched, places: dict[tuple[str, str, str], _Place], now: datetime) -> StageHealth:
-        mine = [
-            (check, places[each.project, str(check.get("argocd") or ""), str(check.get("namespace") or "")])
-            for check in each.checks
-        ]
-        if each.promoting:
-            return _health(each, now, "Unknown", [f"Promotion {each.promoting!r} is under way"])
-        if problems := list(dict.fromkeys(place.problem for _, place in mine if place.problem)):
-            return _health(each, now, "Unknown", problems)
-        # Applications of different Argo CDs may have the same name: each check is judged among its own.
-        verdicts = [
-            (judge_health([check], list(_named(place, check)), place.namespace), place) for check, place in mine
-        ]
-        for verdict, place in verdicts:
-            for application in verdict.refresh:
-                await self._refresh(place, application)
-        worst = judge_health([], [])
-        for verdict, _ in verdicts:
-            worst = worst.worse_of(verdict)
-        found = [(check, list(_named(place, check)), place.namespace) for check, place in mine]
-        drifted = [sentence for check, apps, where in found for sentence in drift([check], apps, [], where)]
-        every = [application for _, apps, _ in found for application in apps]
-        return _health(each, now, worst.status, worst.issues, drifted + drift([], every, each.images))
-
-    async def _refresh(self, place: _Place, application: Application) -> None:
-        """Ask Argo CD to look again, once in a while: what it thinks is older than its last operation."""
-        where = (application["metadata"]["namespace"], application["metadata"]["name"])
-        key, now = "/".join((str(id(place.feed)), *where)), monotonic()
-        if place.connection is None or now - self._refreshed.get(key, float("-inf")) < REFRESH_AGAIN:
-            return
-        self._refreshed = {name: at for name, at in self._refreshed.items() if now - at < REFRESH_AGAIN} | {key: now}
-        try:
-            await place.connection.refresh(*where)
-        except DrayageError as error:
-            log.info("cannot have Application %s looked at again: %s", "/".join(where), error)
+    async def _refresh(self, stale: Sequence[tuple[Place, Application]]) -> None:
+        """Ask Argo CD to look again, once in a while: what it thinks is older than an Application's last operation."""
+        now = monotonic()
+        self._refreshed = {name: at for name, at in self._refreshed.items() if now - at < REFRESH_AGAIN}
+        named = {f"{id(place.feed)}/{key(application)}": (place, application) for place, application in stale}
+        due = [name for name in named if name not in self._refreshed][:MOST_REFRESHED]
+        self._refreshed |= dict.fromkeys(due, now)
+        await asyncio.gather(*(refresh(*named[name]) for name in due))
 
     async def _tell(self, changed: Sequence[tuple[str, StageHealth]]) -> None:
         if not self._here.tells or not changed:
@@ -200,36 +158,6 @@ class HealthWatch:
 
 def _among(names: frozenset[str]) -> Wants:
     return lambda name, _labels: name in names
-
-
-async def _fill(place: _Place) -> None:
-    """Take Applications from the watch; where there is none, read them one by one."""
-    if place.connection is None or place.feed is None:
-        return
-    if place.feed.is_current:
-        place.found = {
-            name: known for name in place.names if (known := place.feed.known.get(f"{place.namespace}/{name}"))
-        }
-        return
-    if len(place.names) > MOST_READ:
-        place.problem = f"{len(place.names)} Applications cannot be watched: {place.feed.problem}"
-        return
-    try:
-        for name in sorted(place.names):
-            if application := await place.connection.get(place.namespace, name):
-                place.found[name] = slim(application)
-    except DrayageError as error:
-        place.problem = str(error)
-
-
-def _named(place: _Place, check: Json) -> Sequence[Application]:
-    application = place.found.get(str(check["name"]))
-    return [application] if application else []
-
-
-def _health(each: Watched, now: datetime, status: str, issues: list[str], drifted: Sequence[str] = ()) -> StageHealth:
-    said = list(dict.fromkeys(drifted))
-    return StageHealth(each.project, each.stage, status, issues[:50], said[:50], each.promotion, now)
 
 
 def _event(before: str, health: StageHealth) -> Json:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from blocks.applications.feed import Feed
-from blocks.errors import Invalid
+from blocks.errors import DrayageError, Invalid
 from blocks.records import Application
 from flows.promotion.argocd.selection import AppReference, key
 from flows.promotion.result import StepContext
@@ -50,11 +50,19 @@ async def gather(argocd: Cluster, references: Sequence[AppReference]) -> list[Ap
     return list(found.values())
 
 
-async def refresh(argocd: Cluster, applications: Sequence[Application]) -> None:
-    """Ask Argo CD to look at Applications again."""
-    for application in applications:
-        metadata = application["metadata"]
+async def refresh(argocd: Cluster, applications: Sequence[Application]) -> list[str]:
+    """Ask Argo CD to look at Applications again. Returns why it could not be asked, which ends no wait by itself."""
+    asked = await asyncio.gather(*(_refresh(argocd, application) for application in applications))
+    return [problem for problem in asked if problem]
+
+
+async def _refresh(argocd: Cluster, application: Application) -> str:
+    metadata = application["metadata"]
+    try:
         await argocd.refresh(metadata["namespace"], metadata["name"])
+    except DrayageError as error:
+        return str(error)
+    return ""
 
 
 async def _read(argocd: Cluster, reference: AppReference) -> list[Application]:

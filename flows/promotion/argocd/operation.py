@@ -72,7 +72,7 @@ def _of(state: dict[str, Any] | None) -> dict[str, Any]:
 def _promotion(operation: dict[str, Any] | None) -> str | None:
     """The promotion that started an operation; None when no promotion did."""
     infos = (operation or {}).get("info") or []
-    return next((info.get("value", "") for info in infos if info.get("name") == PROMOTION_INFO), None)
+    return next((info.get("value", "") for info in infos if info and info.get("name") == PROMOTION_INFO), None)
 
 
 def operation(application: Application, promotion: str, actor: str) -> dict[str, Any]:

@@ -124,7 +124,7 @@ def _apply(update: SourceUpdate, source: Source, revision: str) -> None:
 
 
 def _parameters(current: list[dict[str, Any]], images: list[HelmImage]) -> list[dict[str, Any]]:
-    """Set parameters in place, unknown ones at the end."""
+    """Set parameters in place, unknown ones at the end. What else a parameter says stays, such as `forceString`."""
     new = {image.key: {"name": image.key, "value": image.value} for image in images}
-    kept = [new.pop(parameter["name"], parameter) for parameter in current]
+    kept = [parameter | new.pop(str(parameter.get("name")), {}) for parameter in current]
     return kept + list(new.values())

@@ -95,9 +95,11 @@ def _authorized(app: AppUpdate, applications: list[Application], who: Promoting,
 
 
 def _app(app: AppUpdate, applications: list[Application], who: Promoting, decision: UpdateDecision) -> None:
-    # All edits are tried first, so that an Application they do not fit leaves its siblings unharmed too.
-    plans = [(application, edited(app.updates, application)) for application in applications]
-    for application, sources in plans:
+    if len(applications) > 1:
+        # All edits are tried first, so that an Application they do not fit leaves its siblings unharmed too.
+        for application in applications:
+            edited(app.updates, application)
+    for application in applications:
         desired = desired_revisions(app.updates, application)
         metadata = application["metadata"]
         decision.applications.append(application)
@@ -108,7 +110,7 @@ def _app(app: AppUpdate, applications: list[Application], who: Promoting, decisi
         if stands.action == "failed":
             raise Retryable(stands.message)
         if stands.action == "start":
-            decision.syncs.append(Sync(application, _patch(application, sources, who)))
+            decision.syncs.append(Sync(application, _patch(application, edited(app.updates, application), who)))
             decision.again |= stands.again
         if stands.action != "succeeded":
             decision.waiting_for.append(stands.message)

@@ -21,10 +21,10 @@ async def run(config: WaitConfig, ctx: StepContext) -> StepResult:
     watching = Watching(argocd, config.apps)
     applications = await gather(argocd, config.apps)
     decision = decide_wait(config, applications, ctx.previous.get("healthStatus", {}), argocd.namespace)
-    await refresh(argocd, decision.refresh)
+    problems = await refresh(argocd, decision.refresh)
     if decision.error:
         raise decision.error
     outputs = {"apps": named(decision.applications), "healthStatus": decision.health}
     if decision.waiting_for:
-        return watching.waiting(ctx, decision.waiting_for, outputs)
+        return watching.waiting(ctx, decision.waiting_for + problems, outputs)
     return Succeeded(outputs, "all Applications are as wished")

@@ -82,14 +82,15 @@ def test_a_new_application_has_no_status_to_clear():
 
 
 def test_helm_parameters_keep_their_order():
-    """Known parameters change in place, new ones come last, others stay."""
+    """Known parameters change in place and stay texts where they must be, new ones come last, others stay."""
     found = application()
-    found["spec"]["source"]["helm"] = {"parameters": [{"name": "a", "value": "1"}, {"name": "b", "value": "2"}]}
+    old = [{"name": "a", "value": "1"}, {"name": "b", "value": "2", "forceString": True}]
+    found["spec"]["source"]["helm"] = {"parameters": old}
     images = [{"key": "c", "value": "3"}, {"key": "b", "value": "9"}]
     [sync] = decide(found, sources=[{"repoURL": "https://git/deploy", "helm": {"images": images}}]).syncs
     assert sync.patch["spec"]["source"]["helm"]["parameters"] == [
         {"name": "a", "value": "1"},
-        {"name": "b", "value": "9"},
+        {"name": "b", "value": "9", "forceString": True},
         {"name": "c", "value": "3"},
     ]
 
@@ -115,3 +116,36 @@ def test_kustomize_images(image, written):
     kustomize = {"images": [{"repoURL": "nginx"} | image]}
     [sync] = decide(application(), sources=[{"repoURL": "https://git/deploy", "kustomize": kustomize}]).syncs
     assert sync.patch["spec"]["source"]["kustomize"]["images"] == [written]
+
+
+ELSEWHERE = [{"repoURL": "https://git/other", "desiredRevision": "abc"}]
+RUNNING = {"phase": "Running", "operation": FOREIGN}
+
+
+@pytest.mark.parametrize(
+    ("state", "waits", "said"),
+    [
+        pytest.param(None, False, "has no source", id="to-be-started"),
+        pytest.param(RUNNING, True, "", id="another-one-runs"),
+        pytest.param({"phase": "Running", "operation": OURS}, True, "", id="ours-runs"),
+        pytest.param({"phase": "Succeeded", "operation": OURS, "syncResult": {}}, False, "", id="ours-is-done"),
+    ],
+)
+def test_sources_matter_to_one_application_when_it_is_synced(state, waits, said):
+    """Sources that fit none stop the sync of a single Application (Kargo), not the wait for an operation."""
+    decision = decide(application(status={"operationState": state} if state else {}), sources=ELSEWHERE)
+    assert bool(decision.waiting_for) is waits
+    assert said in str(decision.error or "")
+    assert bool(decision.error) is bool(said)
+    assert decision.syncs == []
+
+
+def test_sources_must_fit_all_of_several():
+    """With several, one that does not fit is found before any is touched, even while it would only be waited for."""
+    fits = application()
+    other = application(status={"operationState": RUNNING}) | {"spec": {"source": {"repoURL": "https://git/other"}}}
+    other["metadata"] = fits["metadata"] | {"name": "api"}
+    apps = [{"selector": {"matchExpressions": [{"key": "no", "operator": "DoesNotExist"}]}, "sources": ELSEWHERE}]
+    decision = decide_update(UpdateConfig.model_validate({"apps": apps}), [other, fits], WHO)
+    assert "'web'" in str(decision.error)
+    assert (decision.syncs, decision.health_checks) == ([], [])

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from blocks.errors import Retryable, Terminal
+from deployments.sandbox.faults import Fault
 from flows.promotion.result import Succeeded, Waiting
 from flows.promotion.steps import STEPS
 from tests.flows.promotion.steps.argocd_sandbox import argocd, attempts, create, ctx, sandbox  # noqa: F401
@@ -61,6 +62,19 @@ async def test_stale_health_is_refreshed(sandbox, argocd, ctx):
     results = await attempts(STEP, {"apps": [{"name": "web", "waitFor": ["health"]}]}, ctx)
     assert isinstance(results[-1], Succeeded)
     assert (await argocd.get("argocd", "web"))["status"]["reconciledAt"] != old
+
+
+async def test_who_may_only_look(sandbox, argocd, ctx):
+    """An account that may not patch waits all the same, for Argo CD to look by itself, and says what it lacks."""
+    create(sandbox)
+    await attempts(UPDATE, WEB, ctx)
+    await attempts(STEP, WEB, ctx)
+    await argocd.patch("argocd", "web", {"status": {"reconciledAt": "2020-01-01T00:00:00Z"}})
+    sandbox.faults.add(Fault(method="PATCH", match="/apis", kind="status", status=403))
+    result = await STEP.run(STEP.Config.model_validate(WEB), ctx)
+    assert isinstance(result, Waiting)
+    assert "has not been looked at since" in result.message
+    assert "answered 403" in result.message
 
 
 async def test_an_application_that_cannot_be_compared(sandbox, argocd, ctx):
