@@ -107,7 +107,7 @@ class ArgoCDServer:
         item = self._item(request, str(body.get("appNamespace") or ""))
         if item.get("operation"):
             raise ApiError(400, "another operation is already in progress")
-        if self.cluster.window_closed:
+        if self.cluster.window_closed and not self.cluster.manual_allowed:
             raise ApiError(403, "cannot sync: blocked by sync window")
         wanted: dict[str, Any] = {
             key: body[key] for key in ("revision", "revisions", "prune", "dryRun") if body.get(key)

@@ -27,13 +27,15 @@ class Cluster:
         self.bell = bell
         self.bad_images: set[str] = set((state or {}).get("badImages", []))
         self.window_closed = bool((state or {}).get("windowClosed"))
+        self.manual_allowed = bool((state or {}).get("manualAllowed"))
         saved: Mapping[str, list[Any]] = (state or {}).get("live", {})
         self._live = {uid: tuple(Live(*pair) for pair in pairs) for uid, pairs in saved.items()}
 
     def snapshot(self) -> Any:
         """Give the state to be saved."""
         live = {uid: [[one.manifest, one.since] for one in group] for uid, group in self._live.items()}
-        return {"badImages": sorted(self.bad_images), "windowClosed": self.window_closed, "live": live}
+        window = {"windowClosed": self.window_closed, "manualAllowed": self.manual_allowed}
+        return {"badImages": sorted(self.bad_images), **window, "live": live}
 
     def live(self, uid: str) -> tuple[Live, ...]:
         """List an Application's objects."""
@@ -46,9 +48,9 @@ class Cluster:
         else:
             self._live.pop(uid, None)
 
-    def close_window(self, closed: bool) -> None:
-        """Let a sync window forbid all syncs, or allow them again."""
-        self.window_closed = closed
+    def close_window(self, closed: bool, manual: bool = False) -> None:
+        """Let a sync window forbid all syncs, with `manual` all but those that people start, or allow them again."""
+        self.window_closed, self.manual_allowed = closed, manual
         self.bell.ring()
 
     def scale(self, uid: str, name: str, replicas: int, now: float) -> bool:

@@ -62,11 +62,14 @@ class Controller:
         metadata, uid = application["metadata"], application["metadata"]["uid"]
         if "deletionTimestamp" in metadata:
             return self._leave(application)
+        named = {"name": metadata["name"], "namespace": str(application["spec"]["destination"].get("namespace") or "")}
+        due = self._is_due(application)
         seen = Seen(
-            target=await self.sources.target(sources_of(application["spec"])),
-            operation=await self.sources.target(*asked_for(application)) if self._is_due(application) else None,
+            target=await self.sources.target(sources_of(application["spec"]), **named),
+            operation=await self.sources.target(*asked_for(application), **named) if due else None,
             live=self.cluster.live(uid),
             window_closed=self.cluster.window_closed,
+            manual_allowed=self.cluster.manual_allowed,
         )
         rule = HealthRule(self.timing.progressing, frozenset(self.cluster.bad_images))
         new, live = reconciled(application, seen, rule, datetime.now(UTC))

@@ -19,12 +19,16 @@ BLOCKED = "Sync operation blocked by sync window"
 
 @dataclass(frozen=True)
 class Seen:
-    """What was gathered: the spec's target, the running operation's when it is due, the live objects, a sync window."""
+    """What was gathered: the spec's target, the running operation's when it is due, the live objects, a sync window.
+
+    `manual_allowed`: the window lets operations pass that are not automated.
+    """
 
     target: Target
     operation: Target | None
     live: tuple[Live, ...]
     window_closed: bool = False
+    manual_allowed: bool = False
 
 
 def reconciled(
@@ -36,7 +40,7 @@ def reconciled(
     new["status"] = dict(application.get("status") or {})
     state = state_of(application)
     if state.get("phase") in IN_PROGRESS:
-        if seen.window_closed and state["phase"] == "Running":
+        if state["phase"] == "Running" and _is_blocked(state, seen):
             new["status"]["operationState"] = state | {"message": BLOCKED}
         elif seen.operation:
             live = _carry_on(new, seen.operation, live, rule, now)
@@ -53,6 +57,11 @@ def reconciled(
     if asked or new != application:
         new["status"]["reconciledAt"] = timestamp(now)
     return new, live
+
+
+def _is_blocked(state: Json, seen: Seen) -> bool:
+    by_hand = not (state["operation"].get("initiatedBy") or {}).get("automated")
+    return seen.window_closed and not (seen.manual_allowed and by_hand)
 
 
 def in_progress(application: Mapping[str, Any]) -> bool:

@@ -1,10 +1,11 @@
-"""What a path of a commit deploys: plain YAML, or a small kustomization."""
+"""What a path of a commit, or a chart, deploys: plain YAML, a small kustomization, a small chart."""
 
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from deployments.sandbox.argocd_helm import Release, render_chart
 from deployments.sandbox.argocd_kustomize import KUSTOMIZATIONS, build, swapped
 from deployments.sandbox.argocd_yaml import CannotRender, Files, Manifest, documents
 from deployments.sandbox.image_reference import split
@@ -20,8 +21,8 @@ class Rendered:
     source_type: str
 
 
-def render(files: Files, source: Mapping[str, Any]) -> Rendered:
-    """Render one source of an Application from a commit's files; `CannotRender` with the reason."""
+def render(files: Files, source: Mapping[str, Any], release: Release | None = None) -> Rendered:
+    """Render one source of an Application from a commit's or a chart's files; `CannotRender` with the reason."""
     folder = posixpath.normpath(str(source.get("path") or "."))
     if folder.startswith(("..", "/")):
         raise CannotRender(f"path {folder!r} leaves the repository")
@@ -30,8 +31,8 @@ def render(files: Files, source: Mapping[str, Any]) -> Rendered:
         raise CannotRender(f"path {folder!r} does not exist at this revision")
     here = {path for path in inside if posixpath.dirname(path) == ("" if folder == "." else folder)}
     names = {posixpath.basename(path) for path in here}
-    if "Chart.yaml" in names or source.get("chart"):
-        raise CannotRender("the sandbox renders no Helm charts, only plain YAML and kustomizations")
+    if "Chart.yaml" in names:
+        return Rendered(render_chart(files, folder, source, release or Release()), "Helm")
     if names.isdisjoint(KUSTOMIZATIONS):
         recurse = (source.get("directory") or {}).get("recurse", False)
         return Rendered(_plain(files, inside if recurse else here), "Directory")

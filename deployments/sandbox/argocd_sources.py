@@ -2,6 +2,7 @@
 
 import json
 import re
+from asyncio import to_thread
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +10,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from blocks.errors import DrayageError, NotFound
+from deployments.sandbox.argocd_charts import chart_files, chart_version
+from deployments.sandbox.argocd_helm import Release
 from deployments.sandbox.argocd_render import CannotRender, Rendered, render
-from deployments.sandbox.argocd_yaml import Manifest
+from deployments.sandbox.argocd_yaml import Files, Manifest
+from deployments.sandbox.chart_repositories import ChartRepositories
 from deployments.sandbox.git_repositories import NAME, GitRepositories
 
 Source = Mapping[str, Any]
@@ -44,11 +48,11 @@ def repository_of(url: str) -> str:
 
 
 class Sources:
-    """Reads this sandbox's repositories; renderings are kept, as commits never change."""
+    """Reads this sandbox's repositories; renderings are kept, as commits and charts never change."""
 
-    def __init__(self, repositories: GitRepositories) -> None:
-        """Read from `repositories`."""
-        self.repositories = repositories
+    def __init__(self, repositories: GitRepositories, charts: ChartRepositories) -> None:
+        """Read from `repositories` and `charts`."""
+        self.repositories, self.charts = repositories, charts
         self._refs: dict[str, dict[str, str]] = {}
         self._rendered: OrderedDict[str, Rendered] = OrderedDict()
 
@@ -56,8 +60,10 @@ class Sources:
         """Forget where branches and tags point; until then one look at a repository serves all its Applications."""
         self._refs.clear()
 
-    async def target(self, sources: Sequence[Source], revisions: Sequence[str] = ()) -> Target:
-        """Resolve and render; `revisions` override the sources' own by place.
+    async def target(
+        self, sources: Sequence[Source], revisions: Sequence[str] = (), *, name: str = "", namespace: str = ""
+    ) -> Target:
+        """Resolve and render; `revisions` override the sources' own by place, the names are the Application's.
 
         What goes wrong does not raise but stands in the target's `error`.
         """
@@ -69,14 +75,30 @@ class Sources:
             for place, source in enumerate(sources):
                 wanted = revisions[place] if place < len(revisions) else ""
                 found.append(await self._resolve(source, wanted or str(source.get("targetRevision") or "HEAD")))
+            release = Release(name, namespace or "default", await self._referenced(sources, found))
             for source, revision in zip(sources, found, strict=True):
-                rendered.append(await self._render(source, revision))
+                rendered.append(await self._render(source, revision, release, found))
         except (CannotRender, DrayageError) as error:
             return Target(tuple(sources), tuple(found), error=str(error))
         manifests = tuple(manifest for one in rendered for manifest in one.manifests)
         return Target(tuple(sources), tuple(found), manifests, tuple(one.source_type for one in rendered))
 
+    async def _referenced(self, sources: Sequence[Source], revisions: Sequence[str]) -> dict[str, Files]:
+        """Read what other sources may name by `$<ref>`."""
+        return {
+            str(source["ref"]): await self._files(source, revision)
+            for source, revision in zip(sources, revisions, strict=True)
+            if source.get("ref") and len(sources) > 1
+        }
+
+    async def _files(self, source: Source, revision: str) -> Files:
+        if source.get("chart"):
+            return await to_thread(chart_files, self.charts, source, revision)
+        return await self.repositories.tree(repository_of(str(source["repoURL"])), revision)
+
     async def _resolve(self, source: Source, revision: str) -> str:
+        if source.get("chart"):
+            return await to_thread(chart_version, self.charts, source, revision)
         name = repository_of(str(source.get("repoURL", "")))
         try:
             if name not in self._refs:
@@ -93,14 +115,14 @@ class Sources:
             return commit
         raise CannotRender(f"revision {revision!r} does not exist in {source['repoURL']}")
 
-    async def _render(self, source: Source, revision: str) -> Rendered:
-        if source.get("ref") and not source.get("path"):
+    async def _render(self, source: Source, revision: str, release: Release, revisions: Sequence[str]) -> Rendered:
+        if source.get("ref") and not source.get("path") and not source.get("chart"):
             return Rendered((), "Directory")
-        key = json.dumps([source, revision], sort_keys=True)
+        key = json.dumps([source, revision, release.name, release.namespace, list(revisions)], sort_keys=True)
         if key not in self._rendered:
-            files = await self.repositories.tree(repository_of(str(source["repoURL"])), revision)
+            files = await self._files(source, revision)
             try:
-                self._rendered[key] = render(files, source)
+                self._rendered[key] = render(files, source, release)
             except (AttributeError, TypeError) as error:
                 raise CannotRender(f"path {source.get('path')!r} holds something of the wrong type: {error}") from None
         self._rendered.move_to_end(key)

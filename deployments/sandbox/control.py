@@ -87,8 +87,9 @@ class Control:
         return JSONResponse({"badImages": sorted(self.world.cluster.bad_images)})
 
     async def close_window(self, request: Request) -> Response:
-        """Let a sync window forbid all syncs with `{closed: true}`, or allow them again."""
-        self.world.cluster.close_window((await read_object(request)).get("closed") is True)
+        """Let a sync window forbid all syncs with `{closed: true}`, with `manual` not those of people, or allow all."""
+        body = await read_object(request)
+        self.world.cluster.close_window(body.get("closed") is True, body.get("manual") is True)
         return JSONResponse({"windowClosed": self.world.cluster.window_closed})
 
     async def scale(self, request: Request) -> Response:

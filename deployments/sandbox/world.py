@@ -42,7 +42,7 @@ class World:
         self.applications = ObjectStore(self.bell, load(kubernetes))
         self.cluster = Cluster(self.bell, load(cluster))
         self.metrics = Metrics(self.applications.items, load(metrics))
-        self.controller = Controller(self.applications, self.cluster, Sources(self.git), self.bell, timing)
+        self.controller = Controller(self.applications, self.cluster, Sources(self.git, self.charts), self.bell, timing)
         self.files = (
             JsonFile(kubernetes, self.applications.snapshot),
             JsonFile(cluster, self.cluster.snapshot),

@@ -73,6 +73,24 @@ async def test_a_window_forbids_syncs(sandbox, http):
     await eventually(lambda: status(sandbox), synced)
 
 
+async def test_a_window_may_let_people_pass(sandbox, http):
+    """With `manual` a person's sync goes through a closed window, an automated one does not."""
+    repo = await sandbox.create_repository("deploy", {"env/test/a.yaml": DEPLOYMENT})
+    await http.post("/sandbox/argocd/window", json={"closed": True, "manual": True})
+    create(sandbox, repo, automated=False)
+    store = sandbox.world.applications
+    ask = {"sync": {}, "initiatedBy": {"username": "kargo-controller", "automated": True}}
+    store.replace("argocd", "guestbook", store.get("argocd", "guestbook") | {"operation": ask})
+    blocked = "Sync operation blocked by sync window"
+    seen = await eventually(
+        lambda: status(sandbox), lambda seen: seen.get("operationState", {}).get("message") == blocked
+    )
+    by_hand = seen["operationState"] | {"operation": {"sync": {}, "initiatedBy": {"username": "ana"}}}
+    now = store.get("argocd", "guestbook")
+    store.replace("argocd", "guestbook", now | {"status": now["status"] | {"operationState": by_hand}})
+    await eventually(lambda: status(sandbox), synced)
+
+
 @pytest.mark.parametrize(
     ("spec", "kept"),
     [
