@@ -81,7 +81,7 @@ class ArgoCDConnection(Block):
             return ArgoCD.in_cluster(self.namespace, all_namespaces=self.all_namespaces)
         return ArgoCD.from_token(
             self.server,
-            self.token.get_secret_value() if self.token else "",
+            self.token.get_secret_value().strip() if self.token else "",
             ca_certificate=self.ca_certificate,
             insecure=self.insecure_skip_tls_verify,
             namespace=self.namespace,
@@ -114,7 +114,7 @@ class ArgoCDApiConnection(Block):
             raise Invalid("the 'ca_certificate' of the Argo CD API connection is no PEM text: check it") from None
         if self.insecure_skip_tls_verify:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        return ArgoCDApi(self.server, self.token.get_secret_value(), namespace=self.namespace, verify=context)
+        return ArgoCDApi(self.server, self.token.get_secret_value().strip(), namespace=self.namespace, verify=context)
 
 
 def identity(block: ArgoCDConnection | ArgoCDApiConnection) -> str:

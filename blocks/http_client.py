@@ -18,6 +18,7 @@ from blocks.budget import Budget
 from blocks.errors import (
     BadAnswer,
     DrayageError,
+    Invalid,
     NotFound,
     RateLimited,
     Refused,
@@ -35,6 +36,8 @@ RETRY_AFTER_LIMIT = 20.0
 """Seconds we wait inside one call when a server names a time."""
 
 UNTRUSTED_ADVICE = "let SSL_CERT_FILE name its authority, or have it not checked with insecureSkipTLSVerify"
+
+UNSENDABLE = "a header, such as a token's, is empty or holds what no header may: check it for blanks and line ends"
 
 MAX_CONNECTIONS = 1_000
 """Connections of one client, so many that servers which hang leave some for those that do not."""
@@ -116,6 +119,8 @@ async def _once(
         raise Unreachable(f"{method} {url} gave no answer within {limits.timeout:g} s") from None
     except httpx.InvalidURL as error:
         raise Terminal(f"{url!r} is not a URL: {error}") from None
+    except (httpx.LocalProtocolError, UnicodeEncodeError):  # their words repeat the header, with its secret
+        raise Invalid(f"{method} {url} cannot be asked: {UNSENDABLE}") from None
     except httpx.HTTPError as error:
         raise failure_of(f"{method} {url} failed", str(error) or type(error).__name__) from None
 

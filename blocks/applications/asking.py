@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from blocks.errors import BadAnswer, Conflict, DrayageError, Invalid, NotFound, Terminal, Unauthorized, Unreachable
-from blocks.http_client import UNTRUSTED_ADVICE, Limits, failure_of, request
+from blocks.http_client import UNSENDABLE, UNTRUSTED_ADVICE, Limits, failure_of, request
 from blocks.pacing.rate_headers import retry_after
 
 Json = dict[str, Any]
@@ -143,6 +143,8 @@ class Asking:
                         yield _object(what, self.server, line)
         except TimeoutError:
             raise Unreachable(f"tried to {what} at {self.server}: no stream began within {OPENING:g} s") from None
+        except (httpx.LocalProtocolError, UnicodeEncodeError):
+            raise Invalid(f"tried to {what} at {self.server}: {UNSENDABLE}") from None
         except httpx.ReadTimeout:
             raise Unreachable(f"tried to {what} at {self.server}: nothing came for {SILENCE:g} s") from None
         except httpx.HTTPError as error:

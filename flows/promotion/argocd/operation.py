@@ -50,11 +50,12 @@ def _ours(application: Application, state: dict[str, Any], desired: list[str]) -
     if phase not in COMPLETED:
         return Standing("wait", f"{label(application)} runs our operation")
     result = state.get("syncResult")
+    said = f": {state['message']}" if state.get("message") and phase != "Succeeded" else ""
     if result is None:
-        said = f": {state['message']}" if state.get("message") else ""
         return Standing("start", f"{label(application)} finished our operation without a sync result{said}", again=True)
     if off := _off(desired, result.get("revisions") or [result.get("revision", "")]):
-        return Standing("start", f"{label(application)} was synced to {off[1]!r}, not to {off[0]!r}", again=True)
+        got = f"was synced to {off[1]!r}, not to {off[0]!r}" if off[1] else f"was not synced to {off[0]!r}"
+        return Standing("start", f"{label(application)} {got}{said}", again=True)
     if phase == "Succeeded":
         return Standing("succeeded", f"{label(application)} is synced")
     return Standing("failed", f"{label(application)} failed to sync: {state.get('message') or phase}")

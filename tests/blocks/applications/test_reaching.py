@@ -162,6 +162,20 @@ async def test_a_token_that_has_expired(block):
         assert await get(block(server=server.address, token=SecretStr("new")).connect()) == APPLICATION
 
 
+@pytest.mark.parametrize("token", ["s3\ncret", "s3cr\u00e4t", "s3cret\0"])
+async def test_a_token_that_cannot_be_sent(block, token):
+    """What no header may hold is said without showing it, for a request and for a stream."""
+    async with serving(web) as server:
+        connected = block(server=server.address, token=SecretStr(token)).connect()
+        for asked in (connected.get("argocd", "web"), anext(connected.feed("argocd")._source.watch("argocd", "1"))):
+            with pytest.raises(Invalid, match="check it for blanks and line ends") as error:
+                await asked
+            assert "s3" not in str(error.value)
+        await connected.close()
+        assert await get(block(server=server.address, token=SecretStr(" s3cret\n")).connect()) == APPLICATION
+        assert server.asked[-1].headers["authorization"] == "Bearer s3cret"
+
+
 def test_tokens_over_plain_http(block):
     """A token over plain http is refused where nobody allowed it, whatever the case; without a token there is none."""
     refuse_in_clear(connect(block, "https://argo").asking)

@@ -149,3 +149,20 @@ def test_sources_must_fit_all_of_several():
     decision = decide_update(UpdateConfig.model_validate({"apps": apps}), [other, fits], WHO)
     assert "'web'" in str(decision.error)
     assert (decision.syncs, decision.health_checks) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        pytest.param({"phase": "Error", "syncResult": {"revision": ""}}, "was not synced to 'abc': no such", id="none"),
+        pytest.param({"phase": "Succeeded", "syncResult": {"revision": "x"}}, "to 'x', not to 'abc'", id="another"),
+        pytest.param({"phase": "Error"}, "without a sync result: no such", id="no-result"),
+    ],
+)
+def test_why_it_is_synced_again(state, said):
+    """A sync of ours that is repeated says why, in Argo CD's words where it failed."""
+    found = application(status={"operationState": state | {"operation": OURS, "message": "no such"}})
+    sources = [{"repoURL": "https://git/deploy", "desiredRevision": "abc"}]
+    decision = decide(found, sources=sources)
+    assert (len(decision.syncs), decision.again) == (1, True)
+    assert said in decision.waiting_for[0]
