@@ -50,8 +50,8 @@ def cut(target: Any, start: Any, stop: Any) -> Any:
     if kind not in ARRAYS and kind not in (str, bytes):
         raise Fault(f"{type_name(target)} cannot be sliced")
     raw = target.encode(errors="replace") if kind is str and not target.isascii() else target
-    first = 0 if start is None else _bound(truncate(start), len(raw))
-    last = len(raw) if stop is None else min(_bound(truncate(stop), len(raw)), len(raw))
+    first = _bound(truncate(start), len(raw))
+    last = min(_bound(truncate(stop), len(raw)), len(raw))
     part = raw[min(first, last) : last]
     return part.decode(errors="replace") if kind is str and part.__class__ is bytes else part
 

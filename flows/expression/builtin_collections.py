@@ -9,12 +9,15 @@ from flows.expression.errors import Fault
 from flows.expression.frame import Frame
 from flows.expression.limits import Budget
 from flows.expression.operators import equal, less
-from flows.expression.values import ARRAYS, INTEGERS, AnyMap, NilArray, type_name
+from flows.expression.values import ARRAYS, INTEGERS, AnyMap, Byte, NilArray, type_name
 
 MAX_NESTING = 200
+_INDEXED = ARRAYS | {str, bytes}
 
 
 def _array(name: str, value: Any) -> Any:
+    if value.__class__ is bytes:
+        return [Byte(byte) for byte in value]
     if value.__class__ not in ARRAYS:
         raise Fault(f"{name} takes an array, not {type_name(value)}")
     return value
@@ -35,12 +38,12 @@ def length(_frame: Frame, value: Any) -> int:
 
 def at_end(index: int) -> Callable[[Frame, Any], Any]:
     """Make first or last: nil where there is no such element."""
-    return lambda _frame, value: element(value, index)[1] if value.__class__ in ARRAYS else None
+    return lambda _frame, value: element(value, index)[1] if value.__class__ in _INDEXED else None
 
 
 def take(frame: Frame, value: Any, count: Any) -> Any:
     """The first `count` elements, or all where there are fewer."""
-    items = _array("take", value)
+    items = value if value.__class__ is bytes else _array("take", value)
     if count.__class__ not in INTEGERS or count < 0:
         raise Fault("take takes a count that is an integer, 0 or more")
     frame.budget.step(1 + min(count, len(items)) // 100)
@@ -78,8 +81,9 @@ def from_pairs(frame: Frame, value: Any) -> AnyMap:
 
 def reverse(frame: Frame, value: Any) -> list[Any]:
     """The elements, last first."""
-    frame.budget.grow(len(_array("reverse", value)))
-    return list(value[::-1])
+    items = _array("reverse", value)
+    frame.budget.grow(len(items))
+    return list(items[::-1])
 
 
 def uniq(frame: Frame, value: Any) -> list[Any]:
@@ -113,8 +117,9 @@ def _is_among(item: Any, kept: list[Any], budget: Budget) -> bool:
 
 def concat(frame: Frame, *arrays: Any) -> list[Any]:
     """All elements of several arrays; of nothing but empty ones, an array that was never made."""
-    frame.budget.grow(sum(len(_array("concat", array)) for array in arrays))
-    joined = [item for array in arrays for item in array]
+    several = [_array("concat", array) for array in arrays]
+    frame.budget.grow(sum(map(len, several)))
+    joined = [item for array in several for item in array]
     return joined or NilArray()
 
 
@@ -144,11 +149,11 @@ def descending(order: Any) -> bool:
 
 
 def sort(frame: Frame, value: Any, order: Any = "asc") -> list[Any]:
-    """The elements in order, "asc" or "desc"; nil gives an array that was never made."""
-    if value is None:
+    """The elements in order, "asc" or "desc"; what is no array gives an array that was never made."""
+    downwards = descending(order)
+    if value.__class__ not in ARRAYS:
         return NilArray()
-    items = _array("sort", value)
-    return sorted_by(frame.budget, items, items, downwards=descending(order))
+    return sorted_by(frame.budget, value, value, downwards=downwards)
 
 
 def sorted_by(budget: Budget, items: Any, marks: Any, *, downwards: bool) -> list[Any]:

@@ -5,14 +5,16 @@ import statistics
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from flows.expression.calendar_names import NAMED
 from flows.expression.errors import Fault
 from flows.expression.frame import Frame
 from flows.expression.numbers_text import parse_float, parse_int, wrap
 from flows.expression.operators import less, truncate
 from flows.expression.times import Duration
-from flows.expression.values import ARRAYS, INTEGERS, NUMBERS, type_name
+from flows.expression.values import ARRAYS, INTEGERS, NUMBERS, Byte, type_name
 
 MAX_NESTING = 200
+_SEVERAL = ARRAYS | {bytes}
 
 
 def _number(name: str, value: Any) -> Any:
@@ -24,7 +26,7 @@ def _number(name: str, value: Any) -> Any:
 def absolute(_frame: Frame, value: Any) -> Any:
     """A number without its sign."""
     number = _number("abs", value)
-    return abs(number) if number.__class__ is float else wrap(abs(int(number)))
+    return -number if number < 0 else number if number.__class__ is float else int(number)
 
 
 def rounding(name: str, rule: Callable[[float], int]) -> Callable[[Frame, Any], float]:
@@ -52,6 +54,8 @@ def to_int(_frame: Frame, value: Any) -> int:
         return parsed
     if value.__class__ is Duration:
         return int(value.nanoseconds)
+    if value.__class__ in NAMED:
+        return int(value)
     return truncate(_number("int", value))
 
 
@@ -66,11 +70,13 @@ def to_float(_frame: Frame, value: Any) -> float:
 
 
 def extreme(name: str, replaces: Callable[[Any, Any], bool]) -> Callable[..., Any]:
-    """Make max or min: over its arguments and the arrays among them."""
+    """Make max or min: over its arguments and the arrays among them; of a single value that is no array, it."""
 
     def run(frame: Frame, *values: Any) -> Any:
-        if len(values) == 1 and values[0] is None:
-            return None
+        if len(values) == 1 and values[0].__class__ not in _SEVERAL:
+            return values[0]
+        if all(value.__class__ is Duration for value in values):
+            return max(values, key=_nanoseconds) if name == "max" else min(values, key=_nanoseconds)
         best = None
         for number in _flat(frame, name, values):
             if best is None or replaces(best, number):
@@ -99,10 +105,16 @@ def _flat(frame: Frame, name: str, values: Iterable[Any], depth: int = 0) -> Ite
         raise Fault(f"{name} is given arrays nested too deeply")
     for value in values:
         frame.budget.step()
-        if value.__class__ in ARRAYS:
-            yield from _flat(frame, name, value, depth + 1)
+        if value.__class__ in _SEVERAL:
+            yield from _flat(frame, name, map(Byte, value) if value.__class__ is bytes else value, depth + 1)
+        elif value.__class__ is Duration and name in ("mean", "median"):
+            yield value.nanoseconds
         else:
             yield _number(name, value)
+
+
+def _nanoseconds(span: Duration) -> int:
+    return span.nanoseconds
 
 
 def _integer(name: str, value: Any) -> int:

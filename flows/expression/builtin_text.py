@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flows.expression import go_json
@@ -11,7 +12,7 @@ from flows.expression.frame import Frame
 from flows.expression.go_format import text_of
 from flows.expression.limits import MAX_ELEMENTS, Budget
 from flows.expression.operators import truncate
-from flows.expression.values import ARRAYS, type_name
+from flows.expression.values import ARRAYS, NilArray, type_name
 
 _SPACE = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 
@@ -36,14 +37,14 @@ def splitting(name: str, *, keep: bool) -> Callable[..., Any]:
         most = truncate(count)
         parts = _split(text, mark, most)
         frame.budget.grow(len(parts))
-        return [part + mark for part in parts[:-1]] + parts[-1:] if keep else parts
+        return [part + mark for part in parts[:-1]] + parts[-1:] if keep and parts else parts
 
     return run
 
 
 def _split(text: str, mark: str, most: int) -> list[str]:
     if most == 0:
-        return []
+        return NilArray()
     if mark:
         return text.split(mark, most - 1 if most > 0 else -1)
     return list(text) if most < 0 or most >= len(text) else [*text[: most - 1], text[most - 1 :]]
@@ -144,7 +145,17 @@ TABLE: dict[str, tuple[Callable[..., Any], int, int]] = {
 
 
 def _each(text: str, case: Callable[[str], str]) -> str:
-    """Change case character by character: one that would become several stays as it is."""
+    """Change case character by character, one for one."""
     if text.isascii():
         return case(text)
-    return "".join(changed if len(changed := case(character)) == 1 else character for character in text)
+    return "".join(map(partial(_changed, case), text))
+
+
+def _changed(case: Callable[[str], str], character: str) -> str:
+    changed = case(character)
+    if len(changed) == 1:
+        return changed
+    if case is str.lower:
+        return changed[0]
+    titled = character.title()
+    return titled if len(titled) == 1 else character

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from flows.expression.calendar_names import Month, Weekday
 from flows.expression.durations import parse_duration, rounded, truncated
 from flows.expression.errors import Fault
 from flows.expression.frame import Frame
@@ -87,12 +88,12 @@ def _to_unit(time: Time, unit: Any, rule: Callable[[Duration, Any], Duration]) -
 
 _DATE_METHODS: dict[str, Callable[..., Any]] = {
     "Year": _civil("year"),
-    "Month": _civil("month"),
+    "Month": lambda time: Month(time.civil().month),
     "Day": _civil("day"),
     "Hour": _civil("hour"),
     "Minute": _civil("minute"),
     "Second": _civil("second"),
-    "Weekday": _civil("weekday"),
+    "Weekday": lambda time: Weekday(time.civil().weekday),
     "YearDay": _civil("year_day"),
     "Nanosecond": lambda time: time.nanoseconds,
     "Unix": lambda time: time.seconds,

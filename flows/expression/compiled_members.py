@@ -9,6 +9,9 @@ from flows.expression.runs import NOTHING, Compile, Run, located
 from flows.expression.syntax import Chain, Literal, Member, Slice
 from flows.expression.values import is_nil
 
+_END = 1 << 62
+"""A bound that lies behind whatever is cut."""
+
 
 def member(node: Member, compile_: Compile) -> Run:
     """Compile `x.name` and `x[key]`; in an optional one a nil x ends the chain."""
@@ -41,7 +44,8 @@ def chain(node: Chain, compile_: Compile) -> Run:
 def slice_(node: Slice, compile_: Compile) -> Run:
     """Compile `x[start:stop]`."""
     target = compile_(node.target)
-    start, stop = (compile_(bound) if bound else _none for bound in (node.start, node.stop))
+    start = compile_(node.start) if node.start else _first
+    stop = compile_(node.stop) if node.stop else _all
 
     def run(frame: Frame) -> Any:
         part = cut(target(frame), start(frame), stop(frame))
@@ -51,5 +55,9 @@ def slice_(node: Slice, compile_: Compile) -> Run:
     return located(run, node.at)
 
 
-def _none(_frame: Frame) -> None:
-    return None
+def _first(_frame: Frame) -> int:
+    return 0
+
+
+def _all(_frame: Frame) -> int:
+    return _END

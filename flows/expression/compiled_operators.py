@@ -8,9 +8,9 @@ from flows.expression.errors import ExpressionError, Fault
 from flows.expression.frame import Frame
 from flows.expression.operators import truncate
 from flows.expression.runs import Compile, Run, boolean, located
-from flows.expression.syntax import Binary, Literal, Unary
+from flows.expression.syntax import ArrayLiteral, Binary, Literal, Node, Unary
 from flows.expression.truth import AND, OR, truth
-from flows.expression.values import is_nil
+from flows.expression.values import is_nil, type_name
 
 _SIMPLE: dict[str, Callable[[Any, Any], Any]] = {
     "<": operators.less,
@@ -51,6 +51,8 @@ def binary(node: Binary, compile_: Compile) -> Run:
     left, right = compile_(node.left), compile_(node.right)
     if node.operator == "??":
         return _otherwise(left, right)
+    if node.operator == "in" and _are_texts(node.right):
+        left = located(_text_or_nil(left), node.at)
     return located(_SPECIAL.get(node.operator, _simple)(left, right, node.operator), node.at)
 
 
@@ -84,6 +86,25 @@ def _in_range(node: Binary, bounds: Binary, compile_: Compile) -> Run:
         return operators.in_range(needle(frame), truncate(first(frame)), truncate(last(frame)))
 
     return located(run, node.at)
+
+
+def _are_texts(node: Node) -> bool:
+    """Whether a node is an array that is written out, of texts alone: the reference makes a set of it."""
+    return (
+        isinstance(node, ArrayLiteral)
+        and bool(node.items)
+        and all(isinstance(item, Literal) and item.value.__class__ is str for item in node.items)
+    )
+
+
+def _text_or_nil(needle: Run) -> Run:
+    def run(frame: Frame) -> Any:
+        value = needle(frame)
+        if value is not None and value.__class__ is not str:
+            raise Fault(f"{type_name(value)} cannot be looked for among texts")
+        return value
+
+    return run
 
 
 def _check_pattern(pattern: object, at: int) -> None:

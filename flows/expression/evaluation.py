@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from flows.expression.calendar_names import NAMED
 from flows.expression.checker import Scope, check
 from flows.expression.compiler import Program, compile_tree
 from flows.expression.errors import ExpressionError
@@ -82,7 +83,7 @@ def _value(program: Program, env: dict[str, Any], clock: Clock, budget: Budget) 
     value = program.run(Frame(env, program.slots, clock, budget))
     if budget.elements - before > _FEW:
         _size(value, {}, 0)
-    return value
+    return int(value) if isinstance(value, NAMED) else value
 
 
 def _size(value: Any, sizes: dict[int, int], depth: int) -> int:

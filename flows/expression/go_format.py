@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from flows.expression.calendar_names import NAMED
 from flows.expression.durations import format_duration
 from flows.expression.errors import Fault
 from flows.expression.layouts import format_time
@@ -25,7 +26,7 @@ def text_of(value: Any, budget: Budget) -> str:
         return "true" if value else "false"
     if kind is float:
         return format_float(value)
-    if isinstance(value, int):
+    if isinstance(value, int) and kind not in NAMED:
         return str(int(value))
     if kind in ARRAYS or kind is bytes:
         return f"[{' '.join(text_of(item, budget) for item in value)}]"

@@ -67,7 +67,7 @@ _PATTERNS: dict[str, tuple[str, re.Pattern[str]]] = {
 }
 _RANGES = {"month": (1, 12), "hour": (0, 23), "hour12": (0, 12), "minute": (0, 59), "second": (0, 59)}
 _ZONE_NAME = re.compile(
-    r"(?:GMT[+-][0-9]{1,2}|ChST|MeST|WITA|[A-Z]{4}T|[A-Z]{3}T|[A-Z]{3}|[+-][0-9]{2}(?:[0-9]{2})?)(?![A-Z])"
+    r"(?:GMT[+-][0-9]{1,2}|ChST|MeST|WITA|[A-Z]{4}T|[A-Z]{3}T|[A-Z]{3}|[+-]0*(?:1?[0-9]|2[0-3])(?![0-9]))(?![A-Z])"
 )
 
 

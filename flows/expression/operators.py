@@ -7,11 +7,12 @@ from typing import Any
 
 import re2
 
+from flows.expression import powers
 from flows.expression.errors import Fault
 from flows.expression.limits import Budget
 from flows.expression.numbers_text import wrap
 from flows.expression.times import Duration, Time
-from flows.expression.values import ARRAYS, INTEGERS, NUMBERS, AnyMap, is_nil, type_name
+from flows.expression.values import ARRAYS, INTEGERS, NUMBERS, AnyMap, Byte, is_nil, type_name
 
 
 def _mismatch(operator: str, left: Any, right: Any) -> Fault:
@@ -53,13 +54,15 @@ def _clamped(nanoseconds: int) -> int:
 
 
 def multiply(left: Any, right: Any) -> Any:
-    """Numbers, and durations with numbers."""
+    """Numbers, and durations with integers; a duration with a float is a float, of nanoseconds."""
     kinds = left.__class__, right.__class__
     if kinds[0] in NUMBERS and kinds[1] in NUMBERS:
         return float(left) * float(right) if float in kinds else wrap(int(left) * int(right))
     if Duration in kinds and all(kind in NUMBERS or kind is Duration for kind in kinds):
         factors = [part.nanoseconds if part.__class__ is Duration else part for part in (left, right)]
-        return Duration(truncate(factors[0] * factors[1]))
+        if float in kinds:
+            return float(factors[0]) * float(factors[1])
+        return Duration(wrap(int(factors[0]) * int(factors[1])))
     raise _mismatch("*", left, right)
 
 
@@ -88,19 +91,15 @@ def power(left: Any, right: Any) -> float:
     """Numbers; the result is a float."""
     if left.__class__ not in NUMBERS or right.__class__ not in NUMBERS:
         raise _mismatch("**", left, right)
-    base, exponent = float(left), float(right)
-    try:
-        return math.pow(base, exponent)
-    except OverflowError:
-        return -math.inf if base < 0 and exponent % 2 == 1 else math.inf
-    except ValueError:
-        return math.copysign(math.inf, base if exponent % 2 == 1 else 1.0) if base == 0 else math.nan
+    return powers.power(float(left), float(right))
 
 
 def negate(value: Any) -> Any:
     """A number with the other sign."""
     if value.__class__ is float:
         return -value
+    if value.__class__ is Byte:
+        return Byte(-value & 0xFF)
     if value.__class__ in INTEGERS:
         return wrap(-int(value))
     raise Fault(f"-{type_name(value)} is not possible")
@@ -165,7 +164,7 @@ def contains(needle: Any, haystack: Any, budget: Budget) -> bool:
     if haystack is None:
         return False
     kind = haystack.__class__
-    if kind in ARRAYS:
+    if kind in ARRAYS or kind is bytes:
         budget.step(1 + len(haystack) // 10)
         return any(equal(item, needle, budget) for item in haystack)
     if kind is AnyMap:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from flows.expression.calendar_names import Month, Weekday
 from flows.expression.times import Duration, Location, Time
 from flows.expression.values import ARRAYS, AnyMap, Byte
 
@@ -58,6 +59,8 @@ BYTES = Type("bytes", UINT)
 TIME = Type("time.Time")
 DURATION = Type("time.Duration")
 LOCATION = Type("time.Location")
+MONTH = Type("time.Month")
+WEEKDAY = Type("time.Weekday")
 FUNCTION = Type("func")
 ARRAY = Type("array", ANY)
 STRINGS = Type("array", STRING, "strings")
@@ -80,6 +83,8 @@ _OF: dict[type, Type] = {
     Time: TIME,
     Duration: DURATION,
     Location: LOCATION,
+    Month: MONTH,
+    Weekday: WEEKDAY,
     **dict.fromkeys(ARRAYS, ARRAY),
 }
 
