@@ -10,7 +10,7 @@ import httpx
 
 from blocks.budget import Budget
 from blocks.errors import Invalid, Terminal, Unreachable
-from blocks.http_client import Limits, decoded, error_of, failure_of
+from blocks.http_client import UNSENDABLE, Limits, decoded, error_of, failure_of
 
 CHUNK = 1024 * 1024
 """Bytes that are in memory at once."""
@@ -47,6 +47,8 @@ async def download(
             raise Unreachable(f"GET {url} was not finished within {limits.timeout:g} s") from None
         except httpx.InvalidURL as error:
             raise Terminal(f"{url!r} is not a URL: {error}") from None
+        except (httpx.LocalProtocolError, UnicodeEncodeError):  # their words repeat the header, with its secret
+            raise Invalid(f"GET {url} cannot be asked: {UNSENDABLE}") from None
         except httpx.HTTPError as error:
             raise failure_of(f"GET {url} failed", str(error) or type(error).__name__) from None
         if refused.status_code in accept_errors:
