@@ -15,6 +15,9 @@ RIGHTS = "let the connection's account create, get and delete jobs, list pods an
 MOST_LOG = 256 * 1024
 """Bytes of a log that are read, from its end."""
 
+STUCK = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName")
+"""What a container waits for in vain until a person changes something (Argo Rollouts)."""
+
 MOST_PODS = 20
 LINES = 2_000
 
@@ -64,26 +67,51 @@ class Jobs:
 
     async def logs(self, name: str) -> str:
         """Return the end of the logs of a Job's pods, oldest first, each container under a line with its name."""
+        try:
+            pods = await self._pods(name)
+        except DrayageError as error:  # a verdict without its logs is better than none
+            return f"(no logs: {error})"
+        found = []
+        for pod in pods:
+            for container in pod.get("spec", {}).get("containers") or []:
+                title = f"{pod['metadata']['name']}/{container['name']}"
+                found.append(f"--- {title}\n{await self._log(pod['metadata']['name'], container['name'])}")
+        return "\n".join(found)[-MOST_LOG:]
+
+    async def stuck(self, name: str) -> str:
+        """Say why a pod of a Job cannot start, as Kubernetes does; empty when none is stuck, or nobody may know."""
+        try:
+            pods = await self._pods(name)
+        except Unauthorized:
+            return ""
+        for pod in pods:
+            status = pod.get("status") or {}
+            for each in (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or []):
+                waiting = (each.get("state") or {}).get("waiting") or {}
+                if waiting.get("reason") in STUCK:
+                    said = ": ".join(filter(None, (waiting["reason"], waiting.get("message"))))
+                    return f"container {each.get('name')!r} of pod {pod['metadata']['name']!r} cannot start: {said}"
+        return ""
+
+    async def delete(self, name: str, mark: str) -> None:
+        """Delete a Job that bears the mark, and its pods; one that is gone, or somebody else's, is fine."""
+        options = {"propagationPolicy": "Background"}
+        try:
+            if (await self._read(name)).get("metadata", {}).get("labels", {}).get(MARK) != mark:
+                return
+            await self._ask(f"delete Job {self._where(name)}", "DELETE", f"{self._jobs}/{name}", params=options)
+        except NotFound:
+            return
+
+    async def _pods(self, name: str) -> list[Json]:
+        """The pods of a Job, oldest first."""
         pods = await self._ask(
             f"list the pods of Job {self._where(name)}",
             "GET",
             f"/api/v1/namespaces/{self.namespace}/pods",
             params={"labelSelector": f"job-name={name}", "limit": str(MOST_PODS)},
         )
-        found = []
-        for pod in sorted(pods.get("items") or [], key=lambda each: each["metadata"].get("creationTimestamp") or ""):
-            for container in pod.get("spec", {}).get("containers") or []:
-                title = f"{pod['metadata']['name']}/{container['name']}"
-                found.append(f"--- {title}\n{await self._log(pod['metadata']['name'], container['name'])}")
-        return "\n".join(found)[-MOST_LOG:]
-
-    async def delete(self, name: str) -> None:
-        """Delete a Job and its pods; one that is gone is fine."""
-        options = {"propagationPolicy": "Background"}
-        try:
-            await self._ask(f"delete Job {self._where(name)}", "DELETE", f"{self._jobs}/{name}", params=options)
-        except NotFound:
-            return
+        return sorted(pods.get("items") or [], key=lambda each: each["metadata"].get("creationTimestamp") or "")
 
     async def _log(self, pod: str, container: str) -> str:
         limits = {"container": container, "tailLines": str(LINES), "limitBytes": str(MOST_LOG)}

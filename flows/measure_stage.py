@@ -18,7 +18,7 @@ from flows.show_verification import Showing
 from flows.stage.model import Verification
 from flows.stage.pipeline import read_pipeline
 from flows.verification.combine import Planned
-from flows.verification.measure import Soaking, Surroundings, run_verification
+from flows.verification.measure import Soaking, Surroundings, began_at, begun, run_verification
 from flows.verification.prepare import kept_for, prepare
 from flows.verification.result import MetricResult
 from flows.verification.sampling import Sampling
@@ -47,13 +47,18 @@ async def measure_stage(
     except DrayageError as error:
         return VerificationPhase.ERROR, str(error), []
 
+    if not (recorded := record.metrics):
+        # Argo Rollouts' clock starts when the Stage is healthy, and keeps running whoever dies meanwhile.
+        recorded = begun(plan, here.clock.now())
+        await here.ledger.verifications.measure(record.project, record.id, owner, recorded)
+    started_at = began_at(recorded, record.started_at)
     showing = Showing(here, record, plan)
 
     async def save(metrics: list[Json]) -> None:
         await here.ledger.verifications.measure(record.project, record.id, owner, metrics)
         await showing.show(metrics)
 
-    sampling = _sampling(here, record, secrets)
+    sampling = _sampling(here, record, secrets, started_at)
     around = Surroundings(
         sample=sampling.sample,
         end=sampling.end,
@@ -64,7 +69,7 @@ async def measure_stage(
         secrets=secrets.keys(),
         leave_after=leave_after,
     )
-    outcome = await run_verification(plan, record.started_at, around, record.metrics)
+    outcome = await run_verification(plan, started_at, around, recorded)
     if isinstance(outcome, Soaking):
         return outcome
     phase, message, metrics = outcome
@@ -89,13 +94,13 @@ async def end_underway(here: World, record: VerificationRecord, wanted: Verifica
         return
     with suppress(DrayageError):
         plan, secrets = await _plan(here, record, wanted)
-        sampling = _sampling(here, record, secrets)
+        sampling = _sampling(here, record, secrets, record.started_at)
         for metric in (planned.metric for planned in plan if planned.metric.name in left):
             result = left[metric.name]
             await sampling.end(metric, result.number, result.running.metadata if result.running else {})
 
 
-def _sampling(here: World, record: VerificationRecord, secrets: dict[str, str]) -> Sampling:
+def _sampling(here: World, record: VerificationRecord, secrets: dict[str, str], started_at: datetime) -> Sampling:
     project = record.project
     return Sampling(
         project=project,
@@ -109,7 +114,7 @@ def _sampling(here: World, record: VerificationRecord, secrets: dict[str, str]) 
         read_secrets=lambda shared: here.generic_secrets(project, shared=shared),
         owners=secrets,
         ambient=clouds(here.settings.ambient_credentials, os.environ),
-        started_at=record.started_at,
+        started_at=started_at,
         tokens=here.tokens,
     )
 

@@ -63,6 +63,16 @@ class Soaking:
     until: datetime
 
 
+def begun(plan: Sequence[Planned], now: datetime) -> list[Json]:
+    """Say that measuring begins now, as `record` would write it: from then on metrics' delays run."""
+    return [MetricResult(each.metric.name, dry_run=each.dry_run, started_at=now).written() for each in plan]
+
+
+def began_at(recorded: Sequence[Mapping[str, Any]], otherwise: datetime) -> datetime:
+    """Read when measuring began."""
+    return next((at for each in recorded if (at := MetricResult.read(each).started_at)), otherwise)
+
+
 async def run_verification(
     plan: Sequence[Planned], started_at: datetime, around: Surroundings, recorded: Sequence[Mapping[str, Any]] = ()
 ) -> tuple[MetricPhase, str, list[Json]] | Soaking:
@@ -182,6 +192,8 @@ class _Run:
         try:
             outcome = await self._around.sample(metric, result.number, before.metadata if before else {})
         except DrayageError as error:
+            if before or isinstance(error, Retryable):  # what was begun, or may have been, is not to go on unseen
+                await self._end(metric, result)
             return self._failed(started_at, error)
         metadata = {name: self._redacted(text) for name, text in outcome.metadata.items()}
         if isinstance(outcome, Measured) and outcome.logs:

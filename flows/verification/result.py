@@ -93,7 +93,7 @@ class MetricResult:
     """All there is to know of one metric. The counts outlive the measurements, of which only the newest are kept.
 
     `count` leaves out errors; `consecutive_…` count from the newest measurement back. `running` was begun and has not
-    ended.
+    ended. `started_at` is when measuring began, from which the metric's delay runs.
     """
 
     name: str
@@ -109,6 +109,7 @@ class MetricResult:
     measurements: tuple[Measurement, ...] = ()
     running: Measurement | None = None
     points: tuple[Point, ...] = ()
+    started_at: datetime | None = None
 
     @property
     def number(self) -> int:
@@ -157,9 +158,10 @@ class MetricResult:
             "consecutiveError": self.consecutive_error,
             "consecutiveSuccess": self.consecutive_success,
         }
-        head = {"name": self.name, "phase": self.phase, "message": self.message, "dryRun": self.dry_run}
+        head: dict[str, Any] = {"name": self.name, "phase": self.phase, "message": self.message, "dryRun": self.dry_run}
         taken = [*self.measurements, self.running] if self.running else self.measurements
         points = [point.written() for point in self.points]
+        head |= {"startedAt": self.started_at.isoformat()} if self.started_at else {}
         return head | counts | {"measurements": [measurement.written() for measurement in taken], "points": points}
 
     @classmethod
@@ -180,6 +182,7 @@ class MetricResult:
             measurements=tuple(each for each in taken if each.phase != "Running"),
             points=tuple(Point.read(each) for each in written.get("points", [])),
             running=next((each for each in taken if each.phase == "Running"), None),
+            started_at=datetime.fromisoformat(written["startedAt"]) if "startedAt" in written else None,
         )
 
 

@@ -1,5 +1,6 @@
 """A Job is started once per measurement, its end is the verdict, and its log is kept."""
 
+import hashlib
 import json
 import re
 
@@ -105,8 +106,10 @@ async def test_somebody_elses(cluster):
 
 
 async def test_deleted_when_nobody_wants_it_any_more():
-    """Ending a measurement deletes its Job; one that is gone is fine."""
-    with recording(lambda _: (404, {}, {"message": "not found"})) as server:
+    """Ending a measurement deletes its Job, and only that; one that is gone is fine."""
+    labels = {"drayage.dev/measurement": hashlib.sha256(b"v.m.1").hexdigest()[:12]}
+    answers = [(200, {}, {"metadata": {"labels": labels}}), (404, {}, {"message": "not found"})]
+    with recording(lambda _: answers.pop(0)) as server:
         connection = ArgoCD.from_token(server.url, "t")
 
         async def jobs():
@@ -114,8 +117,8 @@ async def test_deleted_when_nobody_wants_it_any_more():
 
         await end(Job(spec=SPEC), context(None, None, jobs=jobs))
         await connection.close()
-    assert server.asked[0].method == "DELETE"
-    assert server.asked[0].path.startswith("/apis/batch/v1/namespaces/checks/jobs/v-m-1-")
+    assert [asked.method for asked in server.asked] == ["GET", "DELETE"]
+    assert server.asked[1].path.startswith("/apis/batch/v1/namespaces/checks/jobs/v-m-1-")
 
 
 async def test_rights():
@@ -136,6 +139,7 @@ async def test_without_a_cluster():
         pytest.param({}, "containers", id="empty"),
         pytest.param({"template": {"spec": {"containers": [{"name": "x"}]}}}, "restartPolicy", id="restarts-for-ever"),
         pytest.param({"template": "x"}, "containers", id="odd"),
+        pytest.param(SPEC | {"ttlSecondsAfterFinished": "soon"}, "number of seconds", id="no-number"),
     ],
 )
 def test_specs_that_cannot_be(spec, said):

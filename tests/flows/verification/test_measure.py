@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from blocks.errors import RateLimited, Unavailable
+from blocks.errors import Invalid, RateLimited, Unavailable
 from flows.verification.combine import Planned
-from flows.verification.measure import AT_ONCE, Soaking, Surroundings, run_verification, shown
+from flows.verification.measure import AT_ONCE, Soaking, Surroundings, began_at, begun, run_verification, shown
 from flows.verification.measuring import Measured, Underway
 from flows.verification.model import Metric
 from tests.flows.verification.contract import measured
@@ -95,6 +95,30 @@ async def test_times(values, fields, times):
     course = Course(m=values)
     await verify(course, planned(**fields))
     assert course.taken == [("m", at) for at in times]
+
+
+async def test_a_delay_survives_a_kill():
+    """A metric's delay runs from when measuring began, which is known before anything is measured, and ever after."""
+    course, plan = Course(m=[0.5, 0.5]), planned(initialDelay="2h", interval="1h", count=2)
+    recorded = begun([plan], NOON)
+    assert (began_at(recorded, NOON + timedelta(hours=1)), began_at([], NOON)) == (NOON, NOON)
+    outcome = await verify(course, plan, recorded=recorded, leave_after=300.0)
+    assert outcome == Soaking(NOON + timedelta(hours=2))
+    course.time = outcome.until
+    outcome = await verify(course, plan, recorded=recorded, leave_after=300.0)
+    assert outcome == Soaking(NOON + timedelta(hours=3))
+    assert began_at(course.recorded[-1], NOON - timedelta(hours=1)) == NOON
+
+
+async def test_what_failed_is_ended():
+    """A measurement that was begun, or may have been, and ends as an error does not go on unseen."""
+    course, ended = Course(m=[Unavailable("lost"), Invalid("no cluster"), 0.5]), []
+
+    async def end(metric, number, metadata):
+        ended.append((number, dict(metadata)))
+
+    assert (await verify(course, planned(), end=end))[0] == "Successful"
+    assert ended == [(1, {})]
 
 
 async def test_one_failure_ends_all():
