@@ -7,6 +7,7 @@ children), a shutdown leaves no run Running, and a limit bounds how many run at 
 
 import asyncio
 import contextvars
+import gc
 import importlib
 import logging
 import re
@@ -147,6 +148,7 @@ class DrayageWorker(BaseWorker[BaseJobConfiguration, BaseVariables, DrayageWorke
 
     async def setup(self) -> None:
         """Start the loop for the runs, and watch for cancellations."""
+        gc.freeze()  # what is loaded by now stays: looking through it again takes longer than many a sweep's query
         self._runs = RunLoop()
         self._runs.keep(watch_health(f"{self.name}/{uuid4()}"))
         await super().setup()

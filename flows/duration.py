@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from functools import lru_cache
 
 from blocks.errors import Invalid
 
@@ -26,6 +27,11 @@ def parse_duration(text: str) -> timedelta:
     """Read a Go duration; finer than a microsecond is rounded. Raises Invalid for anything else."""
     if not isinstance(text, str) or not _WHOLE.fullmatch(text):
         raise Invalid(f"{text!r} is not a duration: write numbers with units, such as 90s, 5m or 1h30m")
+    return _read(text)
+
+
+@lru_cache(maxsize=1_000)
+def _read(text: str) -> timedelta:
     nanoseconds = sum(_nanoseconds(number, unit) for number, unit in _PART.findall(text))
     if nanoseconds > LONGEST:
         raise Invalid(f"{text!r} is longer than a duration can be, about 292 years")

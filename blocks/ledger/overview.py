@@ -101,7 +101,8 @@ class Overviews(Part):
             held = sa.select(*rows.columns(holds, Hold)).where(_of(holds, project))
             found.holds = await rows.every(connection, Hold, held)
             found.freezes = await rows.every(connection, Freeze, frozen(project))
-            looked_at = _newest_and_held(project).cte("looked_at")
+            keys = [(row.project, row.name) for row in await connection.execute(_newest_and_held(project))]
+            looked_at = rows.given(connection, "looked_at", FREIGHT, keys)
             await _read_about(connection, found, looked_at, pertinent(project, _promoted(looked_at)))
         return found
 
@@ -145,7 +146,12 @@ def _newest_and_held(project: str | None) -> sa.CompoundSelect[Any]:
         .correlate(origins)
         .scalar_subquery()
     )
-    floors = sa.select(origins.c.project, origins.c.origin, last.label("floor")).subquery("floors")
+    # PostgreSQL would look for the floor of each Freight again.
+    floors = (
+        sa.select(origins.c.project, origins.c.origin, last.label("floor"))
+        .cte("floors")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
     newest = sa.select(freight.c.project, freight.c.name).join(
         floors,
         sa.and_(
@@ -159,52 +165,52 @@ def _newest_and_held(project: str | None) -> sa.CompoundSelect[Any]:
 
 
 def _behind(door: sa.CTE) -> sa.Select[Any]:
-    """Select project and name of the Freight that could enter by one of the doors."""
-    ways = _ways(door)
-    passed = sa.exists().where(
-        visits.c.project == ways.c.project,
-        visits.c.freight == ways.c.freight,
-        visits.c.stage == ways.c.stage,
-        visits.c.verified_at.is_not(None),
-        visits.c.removed_at.is_(None),
-    )
-    rank = sa.func.row_number().over(
-        partition_by=(ways.c.project, ways.c.stage, freight.c.origin),
+    """Select project and name of the Freight that could enter by one of the doors, found by its age."""
+    through = sa.or_(door.c.upstream == "", _verified_in(door.c.upstream), _approved_for(door.c.stage))
+    rank = sa.func.dense_rank().over(
+        partition_by=(freight.c.project, door.c.stage, freight.c.origin),
         order_by=(freight.c.discovered_at.desc(), freight.c.name.desc()),
     )
     ranked = (
         sa.select(freight.c.project, freight.c.name, rank.label("rank"))
-        .join(ways, sa.and_(freight.c.project == ways.c.project, freight.c.name == ways.c.freight))
+        .join(door, sa.and_(freight.c.project == door.c.project, freight.c.origin == door.c.origin))
         .where(
-            freight.c.origin == ways.c.origin,
-            freight.c.discovered_at >= ways.c.since,
-            freight.c.discovered_at < ways.c.before,
-            sa.or_(sa.not_(ways.c.control_flow), sa.not_(passed)),
+            freight.c.discovered_at >= door.c.since,
+            freight.c.discovered_at < door.c.before,
+            sa.or_(sa.not_(door.c.control_flow), sa.not_(_verified_in(door.c.stage))),
+            through,
         )
         .subquery("ranked")
     )
     return sa.select(ranked.c.project, ranked.c.name).where(ranked.c.rank <= DEEPEST).distinct()
 
 
-def _ways(door: sa.CTE) -> sa.CTE:
-    """Select Freight before a Stage, and whether that is control-flow, for each way in that is open to it."""
-    to = (door.c.project, door.c.stage, door.c.origin, door.c.since, door.c.before, door.c.control_flow)
-    verified = sa.select(*to, visits.c.freight).join(
-        visits,
-        sa.and_(
-            visits.c.project == door.c.project,
-            visits.c.stage == door.c.upstream,
-            visits.c.verified_at.is_not(None),
-            visits.c.removed_at.is_(None),
-        ),
+def _verified_in(stage: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    return _any(
+        visits.c.project == freight.c.project,
+        visits.c.freight == freight.c.name,
+        visits.c.stage == stage,
+        visits.c.verified_at.is_not(None),
+        visits.c.removed_at.is_(None),
     )
-    approved = sa.select(*to, approvals.c.freight).join(
-        approvals, sa.and_(approvals.c.project == door.c.project, approvals.c.stage == door.c.stage)
+
+
+def _approved_for(stage: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    return _any(
+        approvals.c.project == freight.c.project, approvals.c.freight == freight.c.name, approvals.c.stage == stage
     )
-    straight = sa.select(*to, freight.c.name.label("freight")).join(
-        freight, sa.and_(freight.c.project == door.c.project, freight.c.origin == door.c.origin)
+
+
+def _any(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Whether there is a row, looked up by index: for EXISTS alone PostgreSQL would read the whole table first."""
+    return (
+        sa.select(sa.literal_column("1"))
+        .where(*conditions)
+        .limit(1)
+        .correlate_except(visits, approvals)
+        .scalar_subquery()
+        .is_not(None)
     )
-    return sa.union(verified, approved, straight.where(door.c.upstream == "")).cte("ways")
 
 
 def _is(project: sa.ColumnElement[str], name: sa.ColumnElement[str], table: sa.FromClause) -> sa.ColumnElement[bool]:

@@ -77,7 +77,9 @@ def given(
         lines_of = sa.func.json_array_elements(sa.cast(text, sa.JSON)).table_valued("value", name=f"{name}_lines")
         read = [sa.func.json_extract_path_text(lines_of.c.value, str(place)) for place in range(len(columns))]
         typed = [sa.cast(each, kind) for each, kind in zip(read, columns.values(), strict=True)]
-    return sa.select(*(each.label(column) for each, column in zip(typed, columns, strict=True))).cte(name)
+    table = sa.select(*(each.label(column) for each, column in zip(typed, columns, strict=True))).cte(name)
+    # PostgreSQL would read the text again wherever a value is compared.
+    return table.prefix_with("MATERIALIZED", dialect="postgresql")
 
 
 def _plain(value: Any, connection: AsyncConnection) -> Any:

@@ -22,13 +22,14 @@ def downstream(stages: Stages, name: str) -> list[str]:
 
 def in_order(stages: Stages) -> list[str]:
     """The names of all Stages, each after those it takes Freight from, equal ones by name. Circles come last."""
-    done: list[str] = []
+    needs = {name: [each for each in upstream(spec) if each in stages] for name, spec in stages.items()}
+    done: dict[str, None] = {}
     left = sorted(stages)
     while left:
-        ready = [name for name in left if all(each in done or each not in stages for each in upstream(stages[name]))]
-        done += ready or left
+        ready = [name for name in left if all(each in done for each in needs[name])]
+        done |= dict.fromkeys(ready or left)
         left = [name for name in left if name not in done]
-    return done
+    return list(done)
 
 
 def cycles(stages: Stages) -> list[list[str]]:

@@ -1,6 +1,7 @@
 """Which Stages a policy is about: by name (exact, `glob:`, `regex:`), by labels, by label expressions."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from flows.stage.model import LabelSelector, MatchExpression, StageSelector
 from flows.warehouse.filter import regex
@@ -22,6 +23,7 @@ def fits(selector: LabelSelector, labels: Labels) -> bool:
     )
 
 
+@lru_cache(maxsize=1_000)
 def name_pattern(text: str) -> NamePattern:
     """Read a name pattern: exact, or `glob:…` for the whole name, or `regex:…` / `regexp:…` (RE2) for any part of it.
 
