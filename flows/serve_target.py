@@ -15,7 +15,7 @@ from blocks.ledger.promotion_claims import Busy, Over, Started
 from blocks.ledger.records import Phase, PromotionRecord
 from flows.carry_out import carry_out
 from flows.current_run import CurrentRun, come_back
-from flows.queue_up import AGAIN_SECONDS
+from flows.promotion.turn import AGAIN_SECONDS
 from flows.wake import wake
 from flows.world import World
 

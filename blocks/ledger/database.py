@@ -66,17 +66,19 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def write(self, lock: str = "") -> AsyncIterator[AsyncConnection]:
+    async def write(self, lock: str = "", *, shared: bool = False) -> AsyncIterator[AsyncConnection]:
         """Open a transaction that commits at the end of the block and rolls back when the block raises.
 
-        `lock` names what must not be written by two transactions at once. SQLite has one writer anyway;
+        `lock` names what must not be written by two transactions at once; those that only rely on it take it
+        `shared`, many at once, but none while another writes it. SQLite has one writer anyway;
         in-process writers queue in order instead of polling the file. Raises as `read`.
         """
         engine, turn = self._engine()
         if not self.sqlite:
             async with self._failures(), engine.begin() as connection:
                 if lock:
-                    await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(lock))))
+                    take = sa.func.pg_advisory_xact_lock_shared if shared else sa.func.pg_advisory_xact_lock
+                    await connection.execute(sa.select(take(sa.func.hashtext(lock))))
                 yield connection
             return
         async with self._failures(), turn, engine.connect() as connection:

@@ -13,6 +13,10 @@ from blocks.ledger.tables import freezes
 
 MOST = 10_000
 
+LOCK = "freezes"
+"""Whoever writes freezes takes this lock, whoever begins a promotion takes it shared: so once a project is frozen,
+nothing begins that was decided a moment before."""
+
 
 class Freezes(Part):
     """At most one freeze for each project, and one for all of them. Each change is in the audit trail."""
@@ -20,7 +24,7 @@ class Freezes(Part):
     async def freeze(self, freeze: Freeze) -> None:
         """Freeze a project, or change why and until when it is."""
         line = rows.values(freeze)
-        async with self._database.write() as connection:
+        async with self._database.write(lock=LOCK) as connection:
             adding = rows.insert(connection, freezes).values(line)
             await connection.execute(adding.on_conflict_do_update(index_elements=["project"], set_=line))
             lasts = f" until {freeze.until.isoformat()}" if freeze.until else ""
@@ -30,7 +34,7 @@ class Freezes(Part):
 
     async def unfreeze(self, project: str, actor: str, reason: str, now: datetime) -> bool:
         """End a freeze; False when there was none."""
-        async with self._database.write() as connection:
+        async with self._database.write(lock=LOCK) as connection:
             if not await rows.changed(connection, sa.delete(freezes).where(freezes.c.project == project)):
                 return False
             message = f"{actor} ended the freeze of {_named(project)}" + (f": {reason}" if reason else "")

@@ -1,6 +1,6 @@
 """Promotions: who works on one, so that one run at a time does, and a dead run's work goes on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from blocks.errors import Conflict
 from blocks.ledger import rows
+from blocks.ledger.freezes import LOCK, frozen
 from blocks.ledger.freight_rows import pinned
 from blocks.ledger.part import Part
 from blocks.ledger.promotion_rows import locked, named
-from blocks.ledger.records import Json, Phase, PromotionRecord
+from blocks.ledger.records import Freeze, Json, Phase, PromotionRecord
 from blocks.ledger.tables import promotions
 from blocks.ledger.visits import open_visits
 
@@ -41,6 +42,14 @@ class Over:
     phase: Phase
 
 
+@dataclass(frozen=True)
+class Outdated:
+    """Freezes are others by now than the caller decided by: decide again."""
+
+
+Claim = Started | Busy | Over | Outdated
+
+
 class PromotionClaims(Part):
     """Starting, taking over, renewing and handing over."""
 
@@ -52,16 +61,20 @@ class PromotionClaims(Part):
         lease_until: datetime,
         collection: Mapping[str, str],
         now: datetime,
-    ) -> Started | Busy | Over:
+        freezes: Sequence[Freeze] | None = None,
+    ) -> Claim:
         """Begin to work on a promotion, or take it over when nobody works on it any more.
 
         `collection` (origin → Freight) is frozen at the first start. Origins other than the promoted one are
-        read again in that transaction: a promotion that ended meanwhile must not be undone.
+        read again in that transaction: a promotion that ended meanwhile must not be undone. `freezes` are those of
+        the project, and of all, that the caller decided by: a pending promotion begins only while they are the same.
         Raises NotFound without such a promotion.
         """
         for _ in range(START_TRIES):
             try:
-                async with self._database.write() as connection:
+                async with self._database.write(lock=LOCK, shared=True) as connection:
+                    if await _outdated(connection, (project, name), freezes):
+                        return Outdated()
                     return await _start(connection, (project, name), (owner, lease_until), collection, now)
             except Conflict:  # the constraint on running promotions; the next look sees which one
                 continue
@@ -93,13 +106,20 @@ def _run_by(project: str, name: str, owner: str) -> sa.ColumnElement[bool]:
     return sa.and_(named(project, name), promotions.c.phase == Phase.RUNNING, promotions.c.owner == owner)
 
 
+async def _outdated(connection: AsyncConnection, key: tuple[str, str], freezes: Sequence[Freeze] | None) -> bool:
+    """Whether what stops a promotion that has not begun is not what its gates were asked with."""
+    if freezes is None or (await locked(connection, *key)).phase is not Phase.PENDING:
+        return False
+    return await rows.every(connection, Freeze, frozen(key[0])) != [*freezes]
+
+
 async def _start(
     connection: AsyncConnection,
     key: tuple[str, str],
     claim: tuple[str, datetime],
     collection: Mapping[str, str],
     now: datetime,
-) -> Started | Busy | Over:
+) -> Claim:
     record = await locked(connection, *key)
     if record.phase.terminal:
         return Over(record.phase)

@@ -7,7 +7,7 @@ import pytest
 from blocks.ledger.records import Freeze, Phase, PromotionRecord
 from flows.openings import openings
 from flows.promotion.gates import Gate
-from flows.queue_up import not_yet
+from flows.promotion.turn import not_yet
 from flows.stage.model import PromotionPolicy, StageSpec
 from flows.stage.outlook import Outlook
 from flows.stage.pipeline import Pipeline, StageDefinition

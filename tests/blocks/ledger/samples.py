@@ -61,7 +61,7 @@ async def promote(ledger: Ledger, name: str, freight: str, stage: str = "test", 
 async def start(ledger: Ledger, name: str, owner: str = "run", minutes: float = 0, **other):
     """Start a promotion with a lease of one minute."""
     collection = other.pop("collection", {ORIGIN: "f1"})
-    return await ledger.promotions.start("p", name, owner, at(minutes + 1), collection, at(minutes))
+    return await ledger.promotions.start("p", name, owner, at(minutes + 1), collection, at(minutes), **other)
 
 
 async def verify(ledger: Ledger, id: str, collection: dict[str, str], minutes: float, stage: str = "test", **other):
