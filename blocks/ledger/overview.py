@@ -18,6 +18,7 @@ from blocks.ledger.definitions import defined
 from blocks.ledger.freezes import frozen
 from blocks.ledger.part import Part
 from blocks.ledger.pertinent import pertinent, stopping
+from blocks.ledger.promotion_rows import IS_OPEN
 from blocks.ledger.records import Definition, Freeze, FreightRecord, Hold, PromotionRecord, Standing, Visit
 from blocks.ledger.standings import read_standings
 from blocks.ledger.tables import approvals, freight, holds, promotions, visits
@@ -134,7 +135,7 @@ async def _read_about(connection: AsyncConnection, found: About, looked_at: sa.C
 
 
 def _newest_and_held(project: str | None) -> sa.CompoundSelect[Any]:
-    """Select project and name of each Warehouse's newest Freight, and of what Stages hold."""
+    """Select project and name of each Warehouse's newest Freight, and of what Stages hold or people hold there."""
     origins = sa.select(freight.c.project, freight.c.origin).where(_of(freight, project)).distinct().subquery("origins")
     older = freight.alias("older")
     last = (
@@ -161,7 +162,11 @@ def _newest_and_held(project: str | None) -> sa.CompoundSelect[Any]:
         ),
     )
     there = sa.select(visits.c.project, visits.c.freight).where(_of(visits, project), visits.c.left_at.is_(None))
-    return sa.union(newest, there, sa.select(holds.c.project, holds.c.freight).where(_of(holds, project)))
+    held = sa.select(holds.c.project, holds.c.freight).where(_of(holds, project))
+    chosen = sa.select(promotions.c.project, promotions.c.freight).where(
+        _of(promotions, project), IS_OPEN, promotions.c.intent == "hold"
+    )
+    return sa.union(newest, there, held, chosen)
 
 
 def _behind(door: sa.CTE) -> sa.Select[Any]:

@@ -1,12 +1,12 @@
 """Which Freight a Stage would take by itself, and what keeps it from doing so (Kargo: auto-promotion and its holds)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 from blocks.ledger.promotion_queue import superseded
-from blocks.ledger.records import FreightRecord, Hold, Phase, PromotionRecord, Standing
+from blocks.ledger.records import CONTROLLER, FreightRecord, Hold, Phase, PromotionRecord, Standing
 from flows.stage.availability import Available, available
 from flows.stage.model import FreightRequest, PromotionPolicy, StageSpec
 from flows.stage.policy import auto_promotion
@@ -22,7 +22,8 @@ class Situation:
 
     `current` maps origin to the Freight the Stage runs. `holds` are the recorded ones. `promotions` are the Stage's:
     all unfinished ones, and the finished ones of the Freight in question or newer than `last_promotion`, the name of
-    the newest finished Promotion whose outcome and intent `current` and `holds` already reflect.
+    the newest finished Promotion whose outcome and intent `current` and `holds` already reflect. `passed` are those
+    that were asked for before it and are still on their way: they waited for people, and others passed them.
     """
 
     project: str
@@ -33,6 +34,7 @@ class Situation:
     holds: Sequence[Hold] = ()
     promotions: Sequence[PromotionRecord] = ()
     last_promotion: str = ""
+    passed: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -99,17 +101,31 @@ def effective_holds(situation: Situation) -> dict[str, Hold]:
     """Holds by origin: the recorded ones with the intents of newer Promotions applied, oldest first.
 
     Every outcome but Aborted counts, also one not known yet, so that a person's choice protects itself from the
-    moment of asking. Holds of origins that the Stage no longer requests count no more.
+    moment of asking until it has ended, also while others pass it. Holds of origins that the Stage no longer
+    requests count no more.
     """
     held = {hold.origin: hold for hold in situation.holds}
     for promotion in sorted(situation.promotions, key=lambda each: each.name):
-        if promotion.phase is Phase.ABORTED or promotion.name <= situation.last_promotion:
+        known = promotion.name <= situation.last_promotion and promotion.name not in situation.passed
+        if promotion.phase is Phase.ABORTED or known:
             continue
         if promotion.intent == "hold":
             held[promotion.origin] = _hold(promotion)
         elif promotion.intent == "resume":
             held.pop(promotion.origin, None)
     return {origin: hold for origin, hold in held.items() if situation.spec.request(origin)}
+
+
+def passed(promotions: Sequence[PromotionRecord]) -> list[str]:
+    """Which of a Stage's Promotions are still on their way although later ones have ended.
+
+    Where a later one of the same Warehouse succeeded, that one's word counts.
+    """
+    last: dict[str, str] = {}
+    for each in promotions:
+        if each.phase is Phase.SUCCEEDED:
+            last[each.origin] = max(last.get(each.origin, ""), each.name)
+    return [each.name for each in promotions if not each.phase.terminal and each.name > last.get(each.origin, "")]
 
 
 def _hold(promotion: PromotionRecord) -> Hold:
@@ -168,7 +184,8 @@ def _verdict(
     origin = request.origin.name
     if origin in held:
         alias = next((each.alias for each, _ in freight if each.name == held[origin]), held[origin])
-        return Skip(origin, f"a person chose {alias}; promote the candidate of Warehouse '{origin}' to resume")
+        who = "a rollback brought" if effective_holds(situation)[origin].actor == CONTROLLER else "a person chose"
+        return Skip(origin, f"{who} {alias}; promote the candidate of Warehouse '{origin}' to resume")
     best = candidate(situation, request, freight, now)
     if best is None:
         return Skip(origin, f"no Freight from Warehouse '{origin}' is a candidate for '{situation.name}'")

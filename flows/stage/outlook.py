@@ -9,7 +9,7 @@ from functools import cached_property
 from blocks.ledger.ledger import Ledger
 from blocks.ledger.records import Freeze, FreightRecord, Hold, PromotionRecord, Standing, Visit
 from flows.stage.availability import Available, available
-from flows.stage.candidate import AutoPromotion, Promote, Situation, Skip, auto_promote
+from flows.stage.candidate import AutoPromotion, Promote, Situation, Skip, auto_promote, passed
 from flows.stage.graph import downstream
 from flows.stage.pipeline import Pipeline, StageDefinition, read_pipeline
 from flows.stage.stops import Stop, stops
@@ -46,6 +46,7 @@ class Outlook:
             holds=[hold for hold in self.holds if hold.stage == stage.name],
             promotions=promotions,
             last_promotion=max(finished, default=""),
+            passed=passed(promotions),
         )
 
     @cached_property

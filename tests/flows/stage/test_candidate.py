@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from blocks.ledger.records import FreightRecord, Hold, Phase, PromotionRecord, Standing
-from flows.stage.candidate import Promote, Situation, Skip, auto_promote
+from blocks.ledger.records import CONTROLLER, FreightRecord, Hold, Phase, PromotionRecord, Standing
+from flows.stage.candidate import Promote, Situation, Skip, auto_promote, passed
 from flows.stage.model import PromotionPolicy, StageSpec
 
 NOON = datetime(2025, 7, 1, 12, tzinfo=UTC)
@@ -34,6 +34,11 @@ def _promoted(phase):
             replace(UAT, holds=[Hold("demo", "uat", "main", OLD.name, "p", "admin", NOON)]),
             Skip("main", "a person chose old-otter; promote the candidate of Warehouse 'main' to resume"),
             id="held",
+        ),
+        pytest.param(
+            replace(UAT, holds=[Hold("demo", "uat", "main", OLD.name, "p", CONTROLLER, NOON)]),
+            Skip("main", "a rollback brought old-otter; promote the candidate of Warehouse 'main' to resume"),
+            id="held-by-a-rollback",
         ),
         pytest.param(
             replace(UAT, project="other"),
@@ -72,3 +77,27 @@ def test_a_hold_ends_with_the_request_for_its_origin():
     """Holds of Warehouses the Stage no longer asks for do not count."""
     held = replace(UAT, holds=[Hold("demo", "uat", "gone", OLD.name, "p", "admin", NOON)])
     assert auto_promote(held, ON, FREIGHT, NOON).held == []
+
+
+def _asked(name, origin="main", phase=Phase.PENDING, intent="hold"):
+    return replace(PROMOTION, name=name, freight=OLD.name, origin=origin, phase=phase, intent=intent)
+
+
+@pytest.mark.parametrize(
+    ("promotions", "held"),
+    [
+        pytest.param([_asked("uat.01")], ["main"], id="under-way"),
+        pytest.param(
+            [_asked("uat.01"), _asked("uat.02", "other", Phase.SUCCEEDED, "")], ["main"], id="passed-by-another-origin"
+        ),
+        pytest.param([_asked("uat.01"), _asked("uat.02", phase=Phase.FAILED, intent="resume")], ["main"], id="failed"),
+        pytest.param([_asked("uat.01"), _asked("uat.02", phase=Phase.SUCCEEDED, intent="resume")], [], id="overtaken"),
+        pytest.param([_asked("uat.01"), _asked("uat.02", intent="resume")], [], id="the-last-word"),
+        pytest.param([_asked("uat.01", phase=Phase.FAILED)], [], id="ended"),
+    ],
+)
+def test_a_choice_under_way_holds_although_others_pass_it(promotions, held):
+    """What waits for people counts until it has ended, unless a later one of its Warehouse succeeded."""
+    finished = max((each.name for each in promotions if each.phase.terminal), default="")
+    situation = replace(UAT, promotions=promotions, last_promotion=finished, passed=passed(promotions))
+    assert auto_promote(situation, ON, FREIGHT, NOON).held == held
