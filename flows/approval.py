@@ -72,7 +72,7 @@ async def obtain_approval(
         if late := _late(approvals, since, lacking):
             return Refusal(Phase.FAILED, CONTROLLER, late)
         await here.ledger.promotions.ask(record.project, record.name, _waiting(approvals, since, lacking))
-        await suspend(key, await _form(approvals, votes, ignored, lacking, describe))
+        await suspend(key, await _form(approvals, votes, ignored, lacking, describe, record.actor))
     return None
 
 
@@ -112,9 +112,9 @@ def _asked(key: str) -> bool:
 
 
 async def _form(
-    approvals: Sequence[Approval], votes: Sequence[Vote], ignored: str, lacking: str, describe: Describe
+    approvals: Sequence[Approval], votes: Sequence[Vote], ignored: str, lacking: str, describe: Describe, requester: str
 ) -> Form:
-    lines = ["### Approvals", f"{lacking}."[0].upper() + f"{lacking}."[1:], *told(approvals, votes, ignored)]
+    lines = ["### Approvals", f"{lacking}."[0].upper() + f"{lacking}."[1:], *told(approvals, votes, ignored, requester)]
     return Form(ApprovalAnswer.model_json_schema(), await describe() + "\n" + "\n\n".join(lines) + "\n")
 
 

@@ -22,6 +22,9 @@ WHY_NOT = {
     "unproven": "only people whose identity is proven may decide here",
 }
 
+MORE = "who asked is not known and may be one of those who approve, so one more person must"
+"""What is said where nobody may approve what they asked for, of what an unknown person asked for in the Prefect UI."""
+
 
 class Approver(Person):
     """One who may decide."""
@@ -61,27 +64,38 @@ class Terms(Model):
         """Why this can never be approved, empty when it can be; `proves` as in `Person.can_be`."""
         if self.only_authenticated and not proves:
             return "only proven identities count, and none can be proven here: set DRAYAGE_IDENTITY_KEY_FILE"
-        if self.forbid_self_approval and requester == UNKNOWN:
+        own = [str(each) for each in self.approvers if each.required and each.name]
+        if own and self.spare(requester):
             return (
-                "nobody may approve what they asked for, and who asked for this is not known: "
-                "ask by 'drayage promote' instead"
+                f"{' and '.join(own)} must approve and nobody may approve what they asked for, but who asked for this "
+                "is not known: ask by 'drayage promote' instead"
             )
         able = [each for each in self.approvers if each.can_be(proves)]
         if reason := nobody_can_be((each for each in self.approvers if each.required or not able), proves):
             return reason
-        if self.approvers and all(each.name for each in able) and len(able) < self.min_approvals:
-            more = nobody_can_be(self.approvers, proves)
-            return f"{self.min_approvals} must approve and {len(able)} can{f': {more}' if more else ''}"
+        needed = self.needed(requester)
+        if self.approvers and all(each.name for each in able) and len(able) < needed:
+            more = nobody_can_be(self.approvers, proves) or (MORE if self.spare(requester) else "")
+            return f"{needed} must approve and {len(able)} can{f': {more}' if more else ''}"
         return ""
+
+    def spare(self, requester: str) -> int:
+        """How many of those who approve may turn out not to count: one while nobody knows who asked."""
+        return int(self.forbid_self_approval and requester == UNKNOWN)
+
+    def needed(self, requester: str) -> int:
+        """How many different people must approve what this one asked for."""
+        return self.min_approvals + self.spare(requester)
 
     def missing(self, votes: Sequence["Vote"], requester: str) -> str:
         """What is missing yet, empty when enough have approved."""
         counting = self.counting(votes, requester)
-        needed = [str(each) for each in self.approvers if each.required and not _met(each, counting)]
-        if len(counting) >= self.min_approvals and not needed:
+        at_least = 1 + self.spare(requester)
+        lacking = [str(each) for each in self.approvers if each.required and _met(each, counting) < at_least]
+        if len(counting) >= self.needed(requester) and not lacking:
             return ""
-        so_far = f"{len(counting)} of {self.min_approvals} approved"
-        return so_far + (f", needed yet: {', '.join(needed)}" if needed else "")
+        so_far = f"{len(counting)} of {self.needed(requester)} approved"
+        return so_far + (f", needed yet: {', '.join(lacking)}" if lacking else "")
 
     def counting(self, votes: Sequence["Vote"], requester: str) -> list["Vote"]:
         """The approvals among some votes that count under these terms."""
@@ -189,15 +203,17 @@ def impossible(terms: Sequence[Terms], requester: str, proves: bool) -> str:
     return next((reason for each in terms if (reason := each.impossible(requester, proves))), "")
 
 
-def told(terms: Sequence[Terms], votes: Sequence[Vote], ignored: str) -> list[str]:
+def told(terms: Sequence[Terms], votes: Sequence[Vote], ignored: str, requester: str) -> list[str]:
     """What people should know before they decide, a paragraph each."""
     lines = [f"Only these may decide: {', '.join(map(str, each.approvers))}." for each in terms if each.approvers]
     if any(each.forbid_self_approval for each in terms):
         lines.append("Who asked for the promotion may not approve it.")
+    if any(each.spare(requester) for each in terms):
+        lines.append(f"{MORE[0].upper()}{MORE[1:]}.")
     if any(each.only_authenticated for each in terms):
         lines.append("Only people whose identity is proven may decide.")
     lines += [f"Approved by {each.who.actor}{f': {each.comment}' if each.comment else ''}." for each in votes]
-    if any(each.min_approvals > 1 for each in terms):
+    if any(each.needed(requester) > 1 for each in terms):
         lines.append("Each approval needs a name of its own.")
     return lines + ([f"The last answer did not count: {ignored}."] if ignored else [])
 
@@ -224,8 +240,8 @@ def _as_known(vote: Vote, before: Sequence[Vote]) -> Vote:
     return replace(vote, who=known) if known and not vote.who.identity and not known.identity else vote
 
 
-def _met(person: Person, votes: Sequence[Vote]) -> bool:
-    return any(person.is_met_by(each.who) for each in votes)
+def _met(person: Person, votes: Sequence[Vote]) -> int:
+    return sum(person.is_met_by(each.who) for each in votes)
 
 
 def _plain(name: str) -> str:

@@ -59,7 +59,7 @@ def judged(config: Config, votes: Sequence[Vote], ignored: str, ctx: StepContext
             ApprovalAnswer.model_json_schema(), _description(config, votes, ignored, lacking, ctx), preview=True
         )
         return Waiting(f"waits for approval: {lacking}", ASKED_AGAIN, outputs, form=form)
-    return Succeeded(outputs, f"{len(votes)} of {config.min_approvals} approved")
+    return Succeeded(outputs, f"{len(votes)} of {config.needed(ctx.actor)} approved")
 
 
 def _response(vote: Vote) -> dict[str, Any]:
@@ -73,4 +73,4 @@ def _description(config: Config, votes: Sequence[Vote], ignored: str, lacking: s
         f"## {ctx.stage}: {ctx.alias}",
         f"Promotion `{ctx.promotion}` of project **{ctx.project}** waits: {lacking}.",
     ]
-    return "\n\n".join([*title, *told([config], votes, ignored)]) + "\n"
+    return "\n\n".join([*title, *told([config], votes, ignored, ctx.actor)]) + "\n"

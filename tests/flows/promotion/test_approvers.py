@@ -11,6 +11,7 @@ from flows.promotion.approvers import (
     impossible,
     missing,
     rejection,
+    told,
     vote_from,
     vote_of,
 )
@@ -32,6 +33,7 @@ def refused(why):
 
 
 SRE, QA = {"claim": "groups", "value": "sre"}, {"role": "qa"}
+BOB = {"name": "bob"}
 TWO = {"minApprovals": 2}
 NOT_SELF = {"forbidSelfApproval": True}
 PROVEN = {"onlyAuthenticated": True}
@@ -102,6 +104,30 @@ async def test_what_is_missing(terms, answers, lacking, ignored):
     assert len(again) == len(votes)
 
 
+@pytest.mark.parametrize(
+    ("terms", "answers", "lacking"),
+    [
+        pytest.param(NOT_SELF, [], "0 of 2 approved", id="nobody"),
+        pytest.param(NOT_SELF, [approve("ann")], "1 of 2 approved", id="it-may-be-who-asked"),
+        pytest.param(NOT_SELF, [approve("ann"), approve("bob")], "", id="one-of-them-did-not-ask"),
+        pytest.param({**NOT_SELF, **TWO}, [approve("ann"), approve("bob")], "2 of 3 approved", id="two-must"),
+        pytest.param(
+            {**NOT_SELF, "approvers": [{**SRE, "required": True}, {"name": "bob"}]},
+            [approve("bob"), by("ann", groups=["sre"])],
+            "2 of 2 approved, needed yet: groups sre",
+            id="of-the-required-too",
+        ),
+        pytest.param({}, [approve("ann")], "", id="where-who-asked-may-approve"),
+    ],
+)
+async def test_who_asked_is_not_known(terms, answers, lacking):
+    """The form stays open for others: with one more approval than is needed enough people did not ask."""
+    wanted = [Terms.model_validate(terms)]
+    votes, _ = counted(wanted, "unknown actor", await Said(*answers).answers())
+    assert missing(wanted, votes, "unknown actor") == lacking
+    assert ("one more person must" in " ".join(told(wanted, votes, "", "unknown actor"))) == bool(terms)
+
+
 async def test_any_rejection_counts():
     """Of somebody who may decide, also of who asked and of who approved before; not of others."""
     terms = [Terms.model_validate({"approvers": [SRE], **NOT_SELF, **TWO})]
@@ -123,7 +149,25 @@ async def test_any_rejection_counts():
         pytest.param({"approvers": [{"name": "bob"}], **TWO}, "user:ann", True, "2 must approve and 1 can", id="few"),
         pytest.param(PROVEN, "user:ann", False, "only proven identities count", id="only-proven"),
         pytest.param(PROVEN, "user:ann", True, "", id="only-proven-where-provable"),
-        pytest.param(NOT_SELF, "unknown actor", True, "who asked for this is not known", id="unknown-requester"),
+        pytest.param(NOT_SELF, "unknown actor", True, "", id="unknown-requester"),
+        pytest.param(
+            {**NOT_SELF, "approvers": [BOB, {"name": "eve"}]}, "unknown actor", True, "", id="unknown-requester-of-two"
+        ),
+        pytest.param(
+            {**NOT_SELF, "approvers": [BOB]},
+            "unknown actor",
+            True,
+            "2 must approve and 1 can: who asked is not known",
+            id="unknown-requester-may-be-the-only-one",
+        ),
+        pytest.param(
+            {**NOT_SELF, "approvers": [{**BOB, "required": True}, {"name": "eve"}]},
+            "unknown actor",
+            True,
+            "bob must approve and nobody may approve what they asked for, but who asked for this is not known",
+            id="unknown-requester-may-be-who-must",
+        ),
+        pytest.param({**NOT_SELF, "approvers": [BOB]}, "user:ann", True, "", id="known-requester"),
         pytest.param(NOT_SELF, "controller:drayage", True, "", id="asked-by-itself"),
     ],
 )
