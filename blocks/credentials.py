@@ -17,6 +17,9 @@ log = logging.getLogger("drayage")
 SHARED = "kargo-shared-resources"
 """The namespace whose credentials every project may use (Kargo: shared resources)."""
 
+SYSTEM = "kargo-system-resources"
+"""The namespace whose Secrets only the installation itself uses, and no project (Kargo: system resources)."""
+
 FIELDS = {
     "username": "username",
     "password": "password",

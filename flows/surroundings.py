@@ -8,6 +8,7 @@ from blocks.ledger.records import PromotionRecord
 from flows.control_plane import ControlPlane
 from flows.data import read_data
 from flows.freight.functions import freight_functions
+from flows.git_client import read_committing
 from flows.notes import Notes
 from flows.promotion.environment import Scope, data_functions, promotion_context
 from flows.promotion.workplace import Surroundings, Workplace, trailers
@@ -35,6 +36,7 @@ async def read_surroundings(here: World, record: PromotionRecord, workplace: Wor
         control=ControlPlane(here, record),
         registry=here.registry,
         chart_repositories=here.charts,
+        committing=partial(read_committing, here),
         trailers=trailers(record, collection[record.origin].alias),
     )
 

@@ -15,7 +15,7 @@ KEY_LIMIT = 1024 * 1024
 
 @dataclass(frozen=True)
 class Committing:
-    """What an operator decides: the author, the file of the key that signs, and how pushes take in what is new."""
+    """What an operator decides: the author, the key that signs or its file, and how pushes take in what is new."""
 
     name: str = "Drayage"
     email: str = "no-reply@drayage.dev"
@@ -23,11 +23,12 @@ class Committing:
     policy: Policy = Policy.ALWAYS_REBASE
     api_commits: int = 10
     verify_untrusted: bool = False
+    signing: SigningKey | None = None
 
     async def key(self) -> SigningKey | None:
         """Read the operator's key. Raises Invalid when its file cannot be read."""
-        if self.key_file is None:
-            return None
+        if self.signing or self.key_file is None:
+            return self.signing
         return await asyncio.to_thread(read_key, self.key_file, "DRAYAGE_GIT_SIGNING_KEY_FILE")
 
 

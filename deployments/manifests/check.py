@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from blocks.credentials import SYSTEM
 from blocks.errors import Invalid
 from deployments.manifests.known import Known, scope
 from deployments.manifests.metadata import SHARED_PROJECTS
@@ -47,6 +48,7 @@ def _twice(resources: Sequence[Resource]) -> Iterator[Problem]:
 def _projects(resources: Sequence[Resource], known: Known) -> Iterator[Problem]:
     for each in resources:
         shared = each.kind.name in ("Secret", "ConfigMap") and each.project in SHARED_PROJECTS
+        shared = shared or (each.kind.name == "Secret" and each.project == SYSTEM)
         message = "" if each.kind.cluster or shared else known.missing("Project", "", each.project)
         if message:
             yield each.document.problem(("metadata", "namespace"), message)
@@ -122,6 +124,8 @@ def _warehouse(warehouse: Resource, _known: Known) -> Found:
 def _project_config(config: Resource, _known: Known) -> Found:
     spec: ProjectConfigSpec = config.spec
     for index, policy in enumerate(spec.promotion_policies):
+        if (policy.stage is None) == (policy.stage_selector is None):
+            yield f"promotionPolicies[{index}]", "a promotion policy has exactly one of 'stageSelector' and 'stage'"
         if policy.stage_selector:
             yield from _selector(policy.stage_selector, f"promotionPolicies[{index}].stageSelector")
     yield from window_problems(spec.promotion_windows)

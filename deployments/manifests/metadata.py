@@ -5,11 +5,12 @@ from typing import Any
 
 from pydantic import Field
 
+from blocks.credentials import SHARED, SYSTEM
 from blocks.ledger.definitions import CLUSTER_CONFIG
 from deployments.manifests.kinds import Kind
 from flows.model import Model
 
-SHARED_PROJECTS = ("kargo-shared-resources",)
+SHARED_PROJECTS = (SHARED,)
 """Namespaces that belong to no Project; their Secrets and ConfigMaps are for all (Kargo: shared resources)."""
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -56,6 +57,8 @@ def name_problems(kind: Kind, metadata: ObjectMeta) -> list[tuple[str, str]]:
         problems.append(("name", _not_a_name(metadata.name)))
     if kind.name == "ClusterConfig" and metadata.name != CLUSTER_CONFIG:
         problems.append(("name", f"is {metadata.name!r}, expected {CLUSTER_CONFIG!r}, there is only one: rename it"))
+    if kind.name == "Project" and metadata.name in (SHARED, SYSTEM):
+        problems.append(("name", f"is {metadata.name!r}, which is for Secrets that belong to no project: rename it"))
     if kind.cluster:
         if metadata.namespace:
             problems.append(("namespace", f"is given, expected none, a {kind.name} is in no project: remove it"))

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from blocks.credential_exchange.github_app import SCOPES, read_scopes
 from blocks.credential_exchange.kinds import KEYS
 from blocks.credential_exchange.kinds import problems as kind_problems
+from blocks.credentials import SYSTEM
 from blocks.errors import Invalid
 from deployments.manifests.metadata import ObjectMeta
 from deployments.manifests.problem import Path
@@ -40,7 +41,7 @@ class SecretSpec:
 
 def read_secret(metadata: ObjectMeta, data: dict[str, Any]) -> tuple[SecretSpec | None, Found]:
     """Read a Secret, or return everything wrong with it; problems name keys, never values."""
-    cred_type = metadata.labels.get(TYPE_LABEL, "")
+    cred_type = metadata.labels.get(TYPE_LABEL, "generic" if metadata.namespace == SYSTEM else "")
     values, problems = _values(data)
     if cred_type not in TYPES:
         known = ", ".join(TYPES)

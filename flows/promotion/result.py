@@ -141,6 +141,7 @@ class StepContext:
     to. `ask` is `blocks.web.Web.request`, the guarded and paced way to HTTP APIs. `people` is there for steps that
     ask people, `control` for those that change names, metadata or the audit trail. `registry` is
     `blocks.image_registry.ImageRegistry` and `chart_repositories` is `blocks.chart_repository.ChartRepositories`.
+    `committing` reads the `blocks.git.committing.Committing` of the installation.
     """
 
     work_dir: Path
@@ -158,6 +159,7 @@ class StepContext:
     control: Control | None = None
     registry: Any = None
     chart_repositories: Any = None
+    committing: Callable[[], Awaitable[Any]] | None = None
     freight: str = ""
     now: datetime | None = None
     previous: Outputs = field(default_factory=dict)

@@ -75,6 +75,7 @@ class Surroundings:
     control: Control | None = None
     registry: Any = None
     chart_repositories: Any = None
+    committing: Callable[..., Any] | None = None
     trailers: dict[str, str] = field(default_factory=dict)
     watched: Watched = field(default_factory=Watched)
 
@@ -95,6 +96,7 @@ class Surroundings:
             control=self.control,
             registry=self.registry,
             chart_repositories=self.chart_repositories,
+            committing=self.committing,
             freight=self.record.freight,
             now=now,
             previous=run.output,

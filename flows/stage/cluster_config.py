@@ -1,8 +1,9 @@
 """What is said for all projects at once (Kargo: ClusterConfig). Every field Kargo has is here and validated."""
 
+import re
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from flows.model import Model
 from flows.stage.model import StageSelector
@@ -22,11 +23,20 @@ class ClusterPromotionWindow(PromotionWindow):
 
 
 class GitClient(Model):
-    """Who commits."""
+    """Who commits where a step names nobody; each field that is set takes the place of the setting of the same name."""
 
-    name: str | None = Field(default=None, description="Name of the author.")
-    email: str | None = Field(default=None, description="Address of the author.")
-    signing_key_secret: SecretReference | None = Field(default=None, description="Secret with the signing key.")
+    name: str | None = Field(default=None, description="Name of author and committer.")
+    email: str | None = Field(default=None, description="E-mail address of author and committer.")
+    signing_key_secret: SecretReference | None = Field(
+        default=None, description="Secret in kargo-system-resources with the signing key, under 'signingKey'."
+    )
+
+    @field_validator("name", "email")
+    @classmethod
+    def _one_line(cls, text: str | None) -> str | None:
+        if text and (not text.strip() or re.search(r"[\x00-\x1f<>]", text)):
+            raise ValueError("this stands in commits, on one line and without angle brackets")
+        return text
 
 
 class ClusterConfigSpec(Model):
@@ -50,9 +60,5 @@ def unsupported(spec: ClusterConfigSpec) -> list[tuple[str, str]]:
         "webhookReceivers": (spec.webhook_receivers, "webhook receivers are not available yet; remove the field"),
         "freightLinks": (spec.freight_links, "links beside Freight are not available yet; remove the field"),
         "stageLinks": (spec.stage_links, "links beside Stages are not available yet; remove the field"),
-        "gitClient": (
-            spec.git_client,
-            "the Git author of the installation comes from settings (DRAYAGE_GIT_…), not from here; remove the field",
-        ),
     }
     return [(path, sentence) for path, (used, sentence) in later.items() if used]

@@ -151,7 +151,7 @@ async def _clone(
     for checkout in config.checkout:
         _place(ctx, checkout.path)
     mirrors: Mirrors = ctx.git
-    author, key_file = await _author(config, ctx, mirrors.committing)
+    author, key_file = await _author(config, ctx, mirrors)
     credentials = await ctx.credentials("git", config.repo_url)
     opened = mirrors.access(config.repo_url, credentials, config.insecure_skip_tls_verify)
     job = _Job(config, ctx, pinned, mirrors, opened, Origin(opened.url, opened.insecure, author, key_file), withhold)
@@ -164,10 +164,13 @@ async def _clone(
     raise AssertionError("unreachable: RACES is at least 1")
 
 
-async def _author(config: Config, ctx: StepContext, house: Committing) -> tuple[Author, Path | None]:
+async def _author(config: Config, ctx: StepContext, mirrors: Mirrors) -> tuple[Author, Path | None]:
     """Return who commits, and the file in which the key that signs is kept beside the working directory."""
-    author = config.author.author if config.author else Author(house.name, house.email)
-    key = config.author.key if config.author else await house.key()
+    if config.author:
+        author, key = config.author.author, config.author.key
+    else:
+        house: Committing = await ctx.committing() if ctx.committing else mirrors.committing
+        author, key = Author(house.name, house.email), await house.key()
     if key is None:
         return author, None
     async with opened_ring(key):  # said here, where the key was given, when it cannot sign

@@ -32,12 +32,12 @@ KINDS = (
         ),
         pytest.param(
             "apiVersion: kargo.akuity.io/v1alpha1\nkind: ClusterConfig\nmetadata: {name: mine}\nspec:\n"
-            "  gitClient: {name: Ann}\n",
+            "  gitClient: {name: Ann, email: ' '}\n",
             [
                 "stdin:3: document 1 (ClusterConfig/mine): metadata.name: is 'mine', expected 'cluster', "
                 "there is only one: rename it",
-                "stdin:5: document 1 (ClusterConfig/mine): spec.gitClient: the Git author of the installation comes "
-                "from settings (DRAYAGE_GIT_…), not from here; remove the field",
+                "stdin:5: document 1 (ClusterConfig/mine): spec.gitClient.email: this stands in commits, on one line "
+                "and without angle brackets",
             ],
             id="cluster-config",
         ),

@@ -57,6 +57,18 @@ def test_shared_credentials_need_no_project():
     assert [secret.project for secret in loaded(text + "stringData: {a: b}\n").secrets] == ["kargo-shared-resources"]
 
 
+def test_the_installations_secrets_need_neither_project_nor_label():
+    """Kargo's namespace of system resources holds Secrets alone, and no Project can take its name."""
+    secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: git, namespace: kargo-system-resources}\n"
+    (found,) = loaded(secret + "stringData: {signingKey: a}\n").secrets
+    assert (found.project, found.cred_type) == ("kargo-system-resources", "generic")
+    config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: kargo-system-resources}\ndata: {a: b}\n"
+    assert "Project 'kargo-system-resources'" in report(config)[0]
+    for name in ("kargo-system-resources", "kargo-shared-resources"):
+        (said,) = report(PROJECT.replace("demo", name))
+        assert "is for Secrets that belong to no project" in said
+
+
 def test_values_stay_out_of_reprs():
     """Neither the manifests nor their parts show a value, the URL included."""
     text = _secret("git", f"stringData: {{repoURL: https://{VALUE}.example, username: {VALUE}, password: {VALUE}}}\n")
