@@ -167,11 +167,10 @@ class PromotionPolicy(Model):
     auto_promotion_enabled: bool = Field(default=False, description="Whether Freight enters without a person.")
     auto_rollback: AutoRollback | None = Field(default=None, description="When to go back; unset: never.")
 
-    @model_validator(mode="after")
-    def _one_selector(self) -> Self:
-        if (self.stage is None) == (self.stage_selector is None):
-            raise ValueError("a promotion policy has exactly one of 'stageSelector' and 'stage'")
-        return self
+    @property
+    def about(self) -> StageSelector:
+        """Which Stages it is about; of both a selector and a name the selector counts (Kargo). Manifests have one."""
+        return self.stage_selector or StageSelector(name=self.stage)
 
 
 class Approval(Terms):

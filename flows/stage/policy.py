@@ -66,6 +66,4 @@ def revokes_for(policies: Iterable[StagePolicySpec], stage_name: str, labels: La
 
 
 def _about(policy: PromotionPolicy, stage_name: str, labels: Labels) -> bool:
-    if policy.stage_selector is None:
-        return policy.stage == stage_name
-    return selects(policy.stage_selector, stage_name, labels)
+    return selects(policy.about, stage_name, labels)
