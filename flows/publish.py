@@ -14,6 +14,7 @@ from blocks.ledger.records import PromotionRecord, Standing, VerificationRecord,
 from flows.announce import event, post, stage_resource
 from flows.artifacts import key, renew
 from flows.metrics.read import read_measures
+from flows.paused import paused_sentence
 from flows.promotion.pages import freight_page, project_rows, stage_page, waiting_in
 from flows.stage.outlook import Outlook, read_outlook
 from flows.world import World
@@ -138,7 +139,8 @@ async def _page(here: World, outlook: Outlook, stage: str, now: datetime) -> str
     history = [(past[visit.freight], visit) for visit in visits if visit.freight in past]
     verification = await here.ledger.verifications.latest(project, stage)
     [measures] = await read_measures(here.ledger, project, [stage], now - LATELY, now, stage)
-    return stage_page(outlook, stage, history, verification, measures, now)
+    paused = await paused_sentence(here, project, stage) if waiting_in(outlook, stage) else ""
+    return stage_page(outlook, stage, history, verification, measures, now, paused)
 
 
 def _freight_artifact(outlook: Outlook, visit: Visit) -> Artifact:

@@ -23,6 +23,7 @@ from flows.current_run import current_run, ended
 from flows.health_watch import sweep_health
 from flows.keep_queues import keep_queues
 from flows.missing_verifications import start_missing_verifications
+from flows.paused import note_paused
 from flows.publish import publish_changed
 from flows.recover import recover
 from flows.start import automation_name, start_automatic
@@ -62,6 +63,7 @@ async def sweep() -> Any:
             done += await sweep_health(here, owner)
             done += await roll_back_failing(here, client, now)
             done += await start_overdue(here, client, await announce_ready(here.ledger, None), now)
+            await note_paused(here, client, now)
             await publish_changed(here)
     finally:
         await here.ledger.leases.drop("sweep", owner)

@@ -6,12 +6,14 @@ from itertools import pairwise
 from uuid import uuid4
 
 import pytest
+from prefect.artifacts import Artifact
 from prefect.client.orchestration import get_client
 
 from blocks.errors import NotFound, Refused
 from blocks.ledger.records import FreightRecord, Phase, PromotionRecord
 from deployments.requests import approve_freight, ask_promotion
 from flows.advance import announce_ready
+from flows.artifacts import key
 from flows.promotion.admission import Wish
 from flows.start import start_automatic
 from flows.sweep import sweep
@@ -184,6 +186,16 @@ async def test_pausing_the_queue_stops_the_stage(machine, tmp_path):
         asked = [await ask_promotion(pipeline.here, wish(pipeline, "test", each)) for each in (freight, newer)]
         await asyncio.sleep(3)
         assert [(await state_of(each))[0] in ("Scheduled", "Late") for each in asked] == [True, True]
+        await sweep()
+        told = await pipeline.here.ledger.audit.list(pipeline.project, type="GateDecided")
+        said = [each.message for each in told if each.subject == f"Promotion/{asked[1].name}"]
+        assert said == [
+            f"wait: the Stage's work queue '{pipeline.project}.test' is paused: resume it in Prefect "
+            f"('prefect work-queue resume {pipeline.project}.test --pool {machine.pool}'); "
+            f"Promotion {asked[0].name} of this Stage is Pending"
+        ]
+        page = await Artifact.get(key("stage", pipeline.project, "test"))
+        assert page.data.count("paused **waits**: the Stage's work queue") == 2
 
         await client.update_work_queue(queue.id, is_paused=False)
         first, second = [await pipeline.ended(each) for each in asked]
