@@ -5,7 +5,7 @@ from collections import defaultdict
 from datetime import timedelta
 from typing import Any
 
-from blocks.errors import Refused
+from blocks.errors import Refused, Retryable
 from flows.promotion.argocd.gather import refresh
 from flows.promotion.argocd.health import HealthVerdict, judge_health
 from flows.promotion.argocd.selection import AppReference
@@ -46,9 +46,12 @@ async def read_health(here: World, project: str, checks: list[Json]) -> HealthVe
 
 async def _judged(here: World, project: str, connection: str, checks: list[Json]) -> HealthVerdict:
     argocd = await here.argocd(project, connection)
-    found = await asyncio.gather(
-        *(argocd.get(check.get("namespace") or argocd.namespace, check["name"]) for check in checks)
-    )
+    try:
+        found = await asyncio.gather(
+            *(argocd.get(check.get("namespace") or argocd.namespace, check["name"]) for check in checks)
+        )
+    except Retryable as error:
+        return HealthVerdict("Unknown", [str(error)])
     verdict = judge_health(checks, [each for each in found if each], argocd.namespace)
     verdict.issues += await refresh(argocd, verdict.refresh)
     return verdict

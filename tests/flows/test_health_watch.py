@@ -16,8 +16,11 @@ from blocks.settings import Settings
 from blocks.web import Web
 from deployments.rehearsal_world import RehearsalWorld
 from deployments.sandbox.argocd_controller import Timing
+from deployments.sandbox.faults import Fault
 from deployments.sandbox.server import Sandbox
+from flows import health_watch
 from flows.credentials_lookup import CredentialsLookup
+from flows.health import read_health, wait_until_healthy
 from flows.health_watch import HealthWatch
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -148,7 +151,7 @@ async def test_a_stage_over_time(sandbox, here, watch):
     assert await here.ledger.healths.of("shop") == {}
 
 
-async def test_what_cannot_be_seen(sandbox, here, watch):
+async def test_what_cannot_be_seen(sandbox, here, watch, monkeypatch):
     """Applications that are gone, and an Argo CD that does not answer, leave the Stage Unknown and say so."""
     await promote(here.ledger, [{"namespace": "argocd", "name": "gone"}])
     missing = await seen(watch, here, lambda health: True)
@@ -156,12 +159,27 @@ async def test_what_cannot_be_seen(sandbox, here, watch):
         "Unknown",
         ["Argo CD Application 'gone' in namespace 'argocd' is not there"],
     )
+    monkeypatch.setattr(health_watch, "LISTED", 0.2)
     nowhere = RehearsalWorld(**{**vars(here), "cluster": "http://127.0.0.1:1", "_argocd": None})
     await HealthWatch(nowhere).look()
     health = await here.ledger.healths.get("shop", "test")
     assert health.status == "Unknown"
     assert "get Application argocd/gone" in health.issues[0]
     await nowhere.close_argocd()
+
+
+async def test_an_outage_is_not_the_end_of_waiting(sandbox, here):
+    """While Argo CD cannot be asked a Stage is Unknown, and whoever waits for its health goes on waiting."""
+    create(sandbox)
+    promotion = await promote(here.ledger, [{"namespace": "argocd", "name": "web"}])
+    sandbox.faults.add(Fault(match="/apis", kind="status", status=503))
+    verdict = await read_health(here, "shop", [{"namespace": "argocd", "name": "web"}])
+    assert verdict.status == "Unknown"
+    assert "answered 503" in verdict.issues[0]
+    waiting = asyncio.ensure_future(wait_until_healthy(here, "shop", "test", promotion))
+    sandbox.faults.clear()
+    async with asyncio.timeout(60):
+        await waiting
 
 
 async def test_no_checks_are_healthy(here, watch):

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from blocks.applications.feed import Feed
+from blocks.errors import RateLimited, Retryable, Unavailable, Unreachable
 from flows.promotion.argocd.gather import Cluster
 from flows.promotion.argocd.selection import AppReference
 from flows.promotion.result import Outputs, StepContext, Waiting
@@ -14,6 +15,10 @@ WATCHED = 30.0
 
 OFTEN = 5.0
 """Seconds until the next look without one, at most."""
+
+
+OUTAGES = (Unreachable, Unavailable, RateLimited)
+"""Errors of a server that cannot say anything now: whoever waits goes on waiting, as long as the step may."""
 
 
 class Watching:
@@ -51,6 +56,10 @@ class Watching:
             return Waiting("; ".join(sentences), OFTEN, outputs | {"looks": looks})
         seconds = WATCHED if self.is_current else min(OFTEN, float(looks))
         return Waiting("; ".join(sentences), seconds, outputs | {"looks": looks}, rest=self.rest)
+
+    def later(self, ctx: StepContext, outage: Retryable) -> Waiting:
+        """Say that nothing can be seen now, keeping what the last attempt put out."""
+        return Waiting(str(outage), max(OFTEN, outage.retry_after or 0.0), dict(ctx.previous))
 
 
 class _Wanted:

@@ -6,7 +6,7 @@ from blocks.errors import Conflict
 from flows.promotion.argocd.foresee import described
 from flows.promotion.argocd.gather import Cluster, cluster, gather, named
 from flows.promotion.argocd.update import Promoting, Sync, UpdateConfig, UpdateDecision, decide_update
-from flows.promotion.argocd.watching import Watching
+from flows.promotion.argocd.watching import OUTAGES, Watching
 from flows.promotion.foresight import Foreseen, Imagined
 from flows.promotion.result import HEALTH_CHECKS, StepContext, StepResult, Succeeded
 
@@ -24,7 +24,10 @@ async def run(config: UpdateConfig, ctx: StepContext) -> StepResult:
     """
     argocd = await cluster(ctx, config.argocd)
     watching = Watching(argocd, config.apps)
-    decision = await _decision(config, ctx, argocd)
+    try:
+        decision = await _decision(config, ctx, argocd)
+    except OUTAGES as outage:
+        return watching.later(ctx, outage)
     refused = [said for sync in decision.syncs if (said := await _start(argocd, sync))]
     if decision.error:
         raise decision.error
@@ -54,8 +57,8 @@ async def _start(argocd: Cluster, sync: Sync) -> str:
     metadata = sync.application["metadata"]
     try:
         await argocd.sync(metadata["namespace"], metadata["name"], sync.patch)
-    except Conflict as error:
-        # It changed since it was judged, perhaps by a patch of ours whose answer was lost: judge it again soon.
+    except (Conflict, *OUTAGES) as error:
+        # It changed since it was judged, or the patch's answer was lost: whether ours has begun is found the next time.
         return str(error)
     return ""
 

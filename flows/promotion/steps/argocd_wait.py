@@ -2,7 +2,7 @@
 
 from flows.promotion.argocd.gather import cluster, gather, named, refresh
 from flows.promotion.argocd.wait import WaitConfig, decide_wait
-from flows.promotion.argocd.watching import Watching
+from flows.promotion.argocd.watching import OUTAGES, Watching
 from flows.promotion.result import StepContext, StepResult, Succeeded
 
 OUTWARD = True
@@ -19,7 +19,10 @@ async def run(config: WaitConfig, ctx: StepContext) -> StepResult:
     """
     argocd = await cluster(ctx, config.argocd)
     watching = Watching(argocd, config.apps)
-    applications = await gather(argocd, config.apps)
+    try:
+        applications = await gather(argocd, config.apps)
+    except OUTAGES as outage:
+        return watching.later(ctx, outage)
     decision = decide_wait(config, applications, ctx.previous.get("healthStatus", {}), argocd.namespace)
     problems = await refresh(argocd, decision.refresh)
     if decision.error:

@@ -1,5 +1,6 @@
 """argocd-wait against the sandbox: a real Kubernetes API's behaviour, an Argo CD controller, Git."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -75,6 +76,25 @@ async def test_who_may_only_look(sandbox, argocd, ctx):
     assert isinstance(result, Waiting)
     assert "has not been looked at since" in result.message
     assert "answered 403" in result.message
+
+
+async def test_an_outage(sandbox, ctx):
+    """While the server cannot answer both steps wait, and what an earlier attempt found is kept; then they go on."""
+    create(sandbox)
+    found = {"healthStatus": {"argocd/web": "Progressing"}, "looks": 2}
+    sandbox.faults.add(Fault(match="/apis", kind="status", status=503))
+    for step in (UPDATE, STEP):
+        result = await step.run(step.Config.model_validate(WEB), replace(ctx, previous=found))
+        assert isinstance(result, Waiting)
+        assert "get Application argocd/web" in result.message
+        assert (result.outputs, result.again_in) == (found, 5.0)
+    sandbox.faults.clear()
+    sandbox.faults.add(Fault(method="PATCH", kind="drop", times=3))
+    first = await UPDATE.run(UPDATE.Config.model_validate(WEB), ctx)
+    assert isinstance(first, Waiting)
+    assert "patch Application argocd/web" in first.message
+    *_, done = await attempts(UPDATE, WEB, ctx)
+    assert isinstance(done, Succeeded)
 
 
 async def test_an_application_that_cannot_be_compared(sandbox, argocd, ctx):
