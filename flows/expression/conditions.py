@@ -41,7 +41,8 @@ def judge(
             if condition:
                 verdicts[name] = _holds(condition, result, type_)
         except ExpressionError as error:
-            return "Error", f"{name}: {error}"
+            no_data = "" if result not in (None, []) else " There are no data: see what the metric's query finds."
+            return "Error", f"{name}: {error}{no_data}"
     return _phase(verdicts.get("successCondition"), verdicts.get("failureCondition"))
 
 

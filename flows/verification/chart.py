@@ -8,10 +8,14 @@ from datetime import datetime
 from html import escape
 from urllib.parse import quote
 
-from flows.verification.result import MetricResult, Point
+from flows.verification.result import MetricResult, Point, fewer
 
 WIDTH, HEIGHT = 640, 220
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 40, 28
+LABEL = 56
+LARGEST = 1e300
+"""Beyond this, numbers are drawn as this one, for their differences would have no end."""
+
 COLOURS = {"Successful": "#2a9d5c", "Failed": "#d1383d", "Inconclusive": "#c98a00", "Error": "#7a7f87"}
 WAITING = "#3b6fd4"
 MOST_THRESHOLDS = 4
@@ -38,7 +42,7 @@ def thresholds(*conditions: str) -> list[float]:
 
 def chart(result: MetricResult, limits: Sequence[float]) -> str:
     """Draw a metric as SVG; one without numbers shows its verdicts only."""
-    points = result.points[:: -(-len(result.points) // MOST_DRAWN) or 1]
+    points = fewer(result.points, MOST_DRAWN)
     plane = _plane(points, limits)
     colour = COLOURS.get(result.phase, WAITING)
     verdict = f"{result.phase}{' (dry run)' if result.dry_run else ''}"
@@ -48,7 +52,7 @@ def chart(result: MetricResult, limits: Sequence[float]) -> str:
         _text(12, 22, _cut(result.name, 48), size=15, fill="#1d2430"),
         _text(WIDTH - RIGHT, 22, verdict, size=15, anchor="end", fill=colour),
         *_axes(plane),
-        *(_threshold(plane, limit) for limit in limits),
+        *(_threshold(plane, limit, number) for number, limit in enumerate(limits)),
         *(part for point in points for part in _marks(plane, point)),
         "</svg>",
     ]
@@ -82,7 +86,8 @@ class _Plane:
 
 
 def _plane(points: Sequence[Point], limits: Sequence[float]) -> _Plane:
-    values = [value for point in points for value in point.values if math.isfinite(value)] + list(limits)
+    finite = [value for point in points for value in point.values if math.isfinite(value)]
+    values = [max(-LARGEST, min(LARGEST, value)) for value in (*finite, *limits)]
     low, high = min(values, default=0.0), max(values, default=1.0)
     margin = (high - low) * 0.1 or abs(high) * 0.1 or 1.0
     # Most metrics cannot be negative, and an axis that says they could be misleads.
@@ -95,16 +100,17 @@ def _axes(plane: _Plane) -> list[str]:
     parts = [f'<path d="M{LEFT} {TOP}V{bottom}H{right}" fill="none" stroke="#c5cad3"/>']
     parts += [_text(LEFT - 6, plane.y(value) + 4, _short(value), anchor="end") for value in (plane.low, plane.high)]
     if plane.start and plane.end:
-        parts.append(_text(LEFT, HEIGHT - 9, f"{plane.start:%Y-%m-%d %H:%M:%S}"))
+        parts.append(_text(LEFT, HEIGHT - 9, f"{plane.start:%Y-%m-%d %H:%M:%S} UTC"))
         if plane.end != plane.start:
             parts.append(_text(right, HEIGHT - 9, f"{plane.end:%Y-%m-%d %H:%M:%S} UTC", anchor="end"))
     return parts
 
 
-def _threshold(plane: _Plane, limit: float) -> str:
+def _threshold(plane: _Plane, limit: float, number: int) -> str:
+    """A line across; the numbers stand beside each other, for lines may be close."""
     y = plane.y(limit)
     line = f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="#1d2430" stroke-dasharray="5 4" opacity=".6"/>'
-    return line + _text(WIDTH - RIGHT, y - 4, _short(limit), anchor="end")
+    return line + _text(WIDTH - RIGHT - number * LABEL, y - 4, _short(limit), anchor="end")
 
 
 def _marks(plane: _Plane, point: Point) -> list[str]:

@@ -53,9 +53,11 @@ class Measurement:
 
 
 MOST_POINTS = 400
-"""Points of a metric that are kept; of more, every second one goes."""
+"""Points of a metric that are kept; of more, half go, and never those that were bad while good ones are beside."""
 
 MOST_VALUES = 8
+
+_BADNESS: dict[str, int] = {"Inconclusive": 1, "Error": 2, "Failed": 3}
 
 
 @dataclass(frozen=True)
@@ -188,4 +190,13 @@ class MetricResult:
 
 def _thinned(points: tuple[Point, ...]) -> tuple[Point, ...]:
     """Fewer points over the same time, the newest among them."""
-    return points if len(points) <= MOST_POINTS else (*points[:-1:2], points[-1])
+    return points if len(points) <= MOST_POINTS else fewer(points, MOST_POINTS // 2)
+
+
+def fewer(points: tuple[Point, ...], most: int) -> tuple[Point, ...]:
+    """At most so many points: the first, the newest, and of each stretch between them the one with the worst verdict."""
+    if len(points) <= most:
+        return points
+    width = -(-(len(points) - 2) // (most - 2))
+    between = [points[start : start + width] for start in range(1, len(points) - 1, width)]
+    return (points[0], *(max(each, key=lambda point: _BADNESS.get(point.phase, 0)) for each in between), points[-1])

@@ -1,5 +1,6 @@
 """Charts show what was measured, whatever that was."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote
 from xml.dom.minidom import parseString
@@ -9,7 +10,7 @@ import pytest
 from blocks.ledger.records import VerificationRecord
 from flows.show_verification import page
 from flows.verification.chart import MOST_DRAWN, chart, data_url, thresholds
-from flows.verification.result import MOST_POINTS, Measurement, MetricResult, Point, numbers
+from flows.verification.result import MOST_POINTS, Measurement, MetricResult, Point, fewer, numbers
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -40,6 +41,7 @@ def test_thresholds(conditions, found):
         pytest.param([(0.5,), (0.5,)], id="all-the-same"),
         pytest.param([(), (float("nan"),), (float("inf"), 2.0)], id="no-numbers"),
         pytest.param([(-3.0,), (1e300,)], id="far-apart"),
+        pytest.param([(-1.7e308,), (1.7e308,)], id="as-far-apart-as-can-be"),
         pytest.param([(float(index),) for index in range(MOST_POINTS)], id="many"),
     ],
 )
@@ -50,7 +52,8 @@ def test_any_numbers(points):
     parseString(svg)
     assert ">Failed (dry run)<" in svg
     assert unquote(data_url(svg)).partition(",")[2] == svg
-    assert svg.count("<circle") <= MOST_DRAWN + 1
+    assert svg.count("<circle") <= MOST_DRAWN
+    assert not re.search(r"nan|inf\b", svg)
     assert len(data_url(svg)) < 20_000
 
 
@@ -63,6 +66,26 @@ def test_points_are_thinned():
     assert len(result.points) <= MOST_POINTS
     assert (result.points[0].values, result.points[-1].values) == ((0.0,), (5.0 * MOST_POINTS - 1,))
     assert MetricResult.read(result.written()).points == result.points
+
+
+def test_no_bad_point_is_lost():
+    """One failure among thousands of good measurements is still there to see, wherever it was."""
+    result = MetricResult("m")
+    for index in range(2_000):
+        at, phase = NOON + timedelta(minutes=index), "Failed" if index == 777 else "Successful"
+        result = result.plus(Measurement(phase, at, at, numbers=(float(index),)), 2)
+    assert [point.values for point in result.points if point.phase == "Failed"] == [(777.0,)]
+    assert chart(result, []).count("#d1383d") == 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 99, 100, 101, 199, 200, 401])
+def test_fewer(count):
+    """However many points there are, not more are left than wanted, the first and the newest among them."""
+    points = tuple(Point(NOON + timedelta(minutes=index), (), "Successful") for index in range(count))
+    left = fewer(points, 100)
+    assert len(left) <= 100
+    assert (left[0], left[-1]) == (points[0], points[-1])
+    assert list(left) == sorted(left, key=lambda point: point.at)
 
 
 @pytest.mark.parametrize(
