@@ -9,7 +9,7 @@ from flows.expression.calendar_names import NAMED
 from flows.expression.errors import Fault
 from flows.expression.frame import Frame
 from flows.expression.numbers_text import parse_float, parse_int, wrap
-from flows.expression.operators import less, truncate
+from flows.expression.operators import less, negate, truncate
 from flows.expression.times import Duration
 from flows.expression.values import ARRAYS, INTEGERS, NUMBERS, Byte, type_name
 
@@ -26,7 +26,7 @@ def _number(name: str, value: Any) -> Any:
 def absolute(_frame: Frame, value: Any) -> Any:
     """A number without its sign."""
     number = _number("abs", value)
-    return -number if number < 0 else number if number.__class__ is float else int(number)
+    return negate(number) if number < 0 else number
 
 
 def rounding(name: str, rule: Callable[[float], int]) -> Callable[[Frame, Any], float]:

@@ -206,6 +206,7 @@ class _Checker:
             return self._get(node)
         if node.name in SIGNATURES or node.name in RULES:
             arguments = [self.type(argument) for argument in node.arguments]
+            _need(node.name != "sort" or NIL not in arguments[:1], "sort takes an array, not nil")
             if node.name in RULES:
                 return RULES[node.name](node.name, arguments)
             return applied(node.name, SIGNATURES[node.name], arguments)

@@ -15,7 +15,7 @@ from flows.expression.values import ARRAYS, AnyMap, method, type_name
 MAX_NESTING = 200
 _STEP = 4
 _OTHER_TYPE = re.compile(
-    r"~|null|Null|NULL|<<|=?"
+    r"|~|null|Null|NULL"
     r"|y|Y|yes|Yes|YES|on|On|ON|n|N|no|No|NO|off|Off|OFF|true|True|TRUE|false|False|FALSE"
     r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
     r"|[-+]?(?:0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO]?[0-7_]+|[0-9][0-9_]*)"
@@ -26,10 +26,10 @@ _OTHER_TYPE = re.compile(
 )
 _NOT_PLAIN = re.compile(r"[#,\[\]{}&*!|>'\"%@`]|[?:-](?:[ \t]|$)|---|\.\.\.| ")
 _INSIDE = re.compile(r":(?:[ \t]|$)|[ \t]#| $")
-_SPECIAL = re.compile("[^\t\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_SPECIAL = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
 _SHORT = {"\0": "0", "\a": "a", "\b": "b", "\t": "t", "\n": "n", "\v": "v", "\f": "f", "\r": "r", "\x1b": "e"}
 _SHORT |= {'"': '"', "\\": "\\", "\x85": "N", "\xa0": "_", "\u2028": "L", "\u2029": "P"}
-_QUOTED = re.compile('[^\x20-\x7e\xa1-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]|["\\\\]')
+_QUOTED = re.compile('[^\x20-\x7e\xa1-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]|["\\\\]')
 _CHUNK = re.compile(r"[0-9]+|[^0-9]")
 
 
@@ -147,9 +147,9 @@ def _literal_body(value: str, indent: int) -> list[str]:
 
 def _string(value: str) -> str:
     """Plain where it reads back as itself, else quoted: doubly where it would be another type."""
-    if _OTHER_TYPE.fullmatch(value) or "\n" in value or _SPECIAL.search(value):
+    if _OTHER_TYPE.fullmatch(value) or "\n" in value or "\t" in value or _SPECIAL.search(value):
         return '"' + _QUOTED.sub(_escape, value) + '"'
-    if _NOT_PLAIN.match(value) or _INSIDE.search(value) or "\t" in value:
+    if _NOT_PLAIN.match(value) or _INSIDE.search(value):
         return "'" + value.replace("'", "''") + "'"
     return value
 

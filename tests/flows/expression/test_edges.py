@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from flows.expression import ExpressionError, evaluate
+from flows.expression import ExpressionError, evaluate, render_text
 from flows.expression.times import Duration
 from flows.expression.values import Byte, NilArray
 
@@ -79,6 +79,7 @@ def test_values(source, value):
 @pytest.mark.parametrize(
     "source",
     [
+        "sort(nil)",
         f"{DAY}.Month() == 2",
         f"{DAY}.Month() + 1",
         f"{DAY}.Weekday() > 3",
@@ -101,3 +102,20 @@ def test_errors(source):
     """What the reference refuses is refused."""
     with pytest.raises(ExpressionError):
         evaluate(source, ENV)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("a\tb", '"a\\tb"\n'),
+        ("a\n\tb", "|-\n    a\n    \tb\n"),
+        ("\U0001f600", '"\\U0001F600"\n'),
+        ("a\x85b", '"a\\Nb"\n'),
+        ("<<", "<<\n"),
+        (["="], "- =\n"),
+        ({"a\tb": ""}, '"a\\tb": ""\n'),
+    ],
+)
+def test_yaml(value, written):
+    """What asYAML() quotes is what the reference quotes."""
+    assert render_text("${{ asYAML(v) }}", {"v": value}) == written
