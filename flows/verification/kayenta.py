@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from blocks.errors import DrayageError, NotFound, Retryable, Unavailable
+from blocks.errors import DrayageError, Invalid, NotFound, Retryable, Unavailable
 from blocks.metrics.address import without_login
 from blocks.metrics.service import SHOWN, Service, words
 from flows.model import Model
@@ -129,6 +129,9 @@ def _status(document: dict[str, Any]) -> str:
 
 def _scopes(settings: Kayenta, context: Context) -> dict[str, Any]:
     """Write the scopes as Kayenta takes them; what has no time is looked at since the start, or for one interval."""
+    times_said = all(side.start for each in settings.scopes for side in (each.control_scope, each.experiment_scope))
+    if not (settings.lookback or context.interval or times_said):
+        raise Invalid("a Kayenta metric needs an 'interval', 'lookback: true' or 'start' in all scopes: nothing to see")
     start = context.started_at if settings.lookback else context.now - context.interval
     times = {"start": (start or context.now).isoformat(), "end": context.now.isoformat()}
     return {

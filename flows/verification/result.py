@@ -194,7 +194,7 @@ def _thinned(points: tuple[Point, ...]) -> tuple[Point, ...]:
 
 
 def fewer(points: tuple[Point, ...], most: int) -> tuple[Point, ...]:
-    """At most so many points: the first, the newest, and of each stretch between them the one with the worst verdict."""
+    """At most so many points: the first, the newest, and of each stretch between them the one that is worst."""
     if len(points) <= most:
         return points
     width = -(-(len(points) - 2) // (most - 2))

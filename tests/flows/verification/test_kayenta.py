@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from blocks.errors import BadAnswer, NotFound, RateLimited, Unavailable
+from blocks.errors import BadAnswer, Invalid, NotFound, RateLimited, Unavailable
 from flows.verification.kayenta import Kayenta, judge
 from flows.verification.measuring import Measured, Underway
 from tests.flows.verification.contract import NOON, ProviderContract, measured
@@ -23,7 +23,7 @@ def settings(url, **more):
     """A manifest's settings."""
     scope = {"name": "default", "controlScope": detail("old"), "experimentScope": detail("new", region="us-west-2")}
     return (
-        {"address": url, "application": "web", "canaryConfigName": "my-test", "scopes": [scope]}
+        {"address": url, "application": "web", "canaryConfigName": "my-test", "scopes": [scope], "lookback": True}
         | {"threshold": {"pass": 90, "marginal": "75"}}
         | ACCOUNTS
         | more
@@ -58,6 +58,12 @@ async def go_on(*states, **more):
         return await measured("kayenta", settings(at.url), **{"metadata": SINCE} | more)
 
 
+async def test_a_stretch_without_length():
+    """A metric that says nowhere for how long to look is told so, for Kayenta would judge nothing."""
+    with pytest.raises(Invalid, match="needs an 'interval', 'lookback: true' or 'start'"):
+        await measured("kayenta", settings("http://127.0.0.1:1", lookback=False))
+
+
 @pytest.mark.parametrize(
     ("score", "verdict"),
     [
@@ -77,7 +83,7 @@ def test_thresholds(score, verdict):
 @pytest.mark.parametrize(
     ("more", "start", "end"),
     [
-        pytest.param({}, NOON - timedelta(minutes=5), NOON, id="one-interval"),
+        pytest.param({"lookback": False}, NOON - timedelta(minutes=5), NOON, id="one-interval"),
         pytest.param({"lookback": True}, NOON - timedelta(hours=1), NOON, id="since-the-start"),
     ],
 )
