@@ -15,6 +15,7 @@ from flows.call_off import call_off, cancel_run
 from flows.clean_up import begin_clean_up
 from flows.keep_queues import end_what_it_superseded
 from flows.promotion.admission import Declined, Wish, admit, check_wish
+from flows.promotion.retry import retry
 from flows.promotion.wish_back import wish_back
 from flows.publish import tell, tell_verification
 from flows.stage.graph import downstream
@@ -151,9 +152,7 @@ async def retry_promotion(here: World, project: str, name: str, actor: str, reas
         raise NotFound(f"project {project!r} has no Promotion {name!r}")
     if not known.phase.terminal:
         return known
-    wish = Wish(project, known.stage, known.actor, known.freight, reason=known.reason, break_glass=known.break_glass)
-    await check_wish(here.ledger, wish, datetime.now(UTC))
-    again = await here.ledger.promotions.retry(project, name, actor, reason, datetime.now(UTC))
+    again = await retry(here.ledger, known, actor, reason, datetime.now(UTC))
     async with get_client() as client:
         run = await start_promotion(client, again)
     await tell(again, "promotion.retried")

@@ -11,14 +11,12 @@ from datetime import UTC, datetime
 from prefect.client.orchestration import PrefectClient, get_client
 from ulid import ULID
 
-from blocks.errors import DrayageError, Refused
-from blocks.ledger.records import CONTROLLER, Phase, PromotionRecord
-from flows.promotion.admission import Declined, Wish, admit
+from blocks.errors import DrayageError
+from blocks.ledger.records import PromotionRecord
+from flows.promotion.going_back import abort_overtaken, make_rollback, wanted
 from flows.publish import tell
-from flows.stage.history import read_history
-from flows.stage.model import AutoRollback
 from flows.stage.pipeline import Pipeline, read_pipeline, read_pipelines
-from flows.stage.rollback import LATEST, GoBack, automatic, overtaken
+from flows.stage.rollback import LATEST
 from flows.start import start_promotion
 from flows.world import World
 
@@ -45,7 +43,7 @@ async def roll_back_if_wanted(here: World, project: str, stage: str) -> None:
     """Look in one Stage, right after something failed there. What goes wrong is logged; the sweep tries again."""
     try:
         pipeline = await read_pipeline(here.ledger, project)
-        if _wanted(pipeline, stage):
+        if wanted(pipeline, stage):
             async with get_client() as client:
                 for sentence in await _roll_back(here, client, pipeline, stage):
                     log.info("%s", sentence)
@@ -55,46 +53,19 @@ async def roll_back_if_wanted(here: World, project: str, stage: str) -> None:
 
 async def give_up_overtaken(here: World, record: PromotionRecord, now: datetime) -> PromotionRecord:
     """Abort a rollback that was made by itself, when the Stage was mended before it could begin."""
-    if not record.rollback or record.phase is not Phase.PENDING:
-        return record
-    sentence = overtaken(record, await read_history(here.ledger, record.project, record.stage))
-    if not sentence:
-        return record
-    aborted = await here.ledger.promotions.abort(record.project, record.name, CONTROLLER, sentence, now)
-    await tell(aborted, "promotion.aborted")
-    return aborted
-
-
-def _wanted(pipeline: Pipeline, stage: str) -> AutoRollback | None:
-    """When a Stage goes back by itself; never when it is gone, or takes nothing."""
-    known = pipeline.stages.get(stage)
-    return pipeline.rollback(stage) if known and not known.control_flow else None
+    found = await abort_overtaken(here.ledger, record, now)
+    if found is not record:
+        await tell(found, "promotion.aborted")
+    return found
 
 
 async def _roll_back(here: World, client: PrefectClient, pipeline: Pipeline, stage: str) -> list[str]:
     """Make the rollback that a Stage wants, and start its run."""
-    wanted = _wanted(pipeline, stage)
-    if wanted is None:
+    made = await make_rollback(here.ledger, pipeline, stage, datetime.now(UTC), str(ULID()))
+    if made is None:
         return []
-    now = datetime.now(UTC)
-    verdict = automatic(await read_history(here.ledger, pipeline.project, stage), wanted, now)
-    if not isinstance(verdict, GoBack):
-        return []
-    record = await _make(here, pipeline.project, stage, verdict, now)
-    if record is None:
-        return []
+    record, why = made
     run = await start_promotion(client, record)
     await here.ledger.promotions.attach_run(record.project, record.name, str(run.id))
     await tell(record, "promotion.created")
-    return [f"{stage} goes back: {verdict.why}"]
-
-
-async def _make(here: World, project: str, stage: str, back: GoBack, now: datetime) -> PromotionRecord | None:
-    """Make the Promotion, or find the one that was made and not started; None when it is somebody else's by now."""
-    wish = Wish(project, stage, CONTROLLER, back.freight, reason=back.why, automatic=True, rollback=back.undoes)
-    try:
-        record = await admit(here.ledger, wish, now, str(ULID()))
-    except Refused as error:
-        log.warning("%s/%s does not go back although %s: %s", project, stage, back.why, error)
-        return None
-    return None if isinstance(record, Declined) else record
+    return [f"{stage} goes back: {why}"]

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from blocks.budget import asking_for
-from blocks.errors import Conflict
-from blocks.ledger.records import Phase, PromotionRecord, StepRun
+from blocks.errors import Conflict, DrayageError
+from blocks.ledger.records import PromotionRecord, StepRun
 from flows.call_off import call_off
 from flows.clean_up import begin_clean_up
 from flows.current_run import CurrentRun, come_back, leave_quietly
@@ -17,7 +17,6 @@ from flows.lease import held
 from flows.people import ANSWER, ask
 from flows.preview import LONGEST_FORM, look_ahead
 from flows.promotion.engine import Away, Outcome, run_steps
-from flows.promotion.result import HEALTH_CHECKS
 from flows.promotion.workplace import Workplace
 from flows.publish import publish_stage, tell
 from flows.step_runs import prepared, shown_as_task
@@ -44,11 +43,10 @@ async def carry_out(here: World, record: PromotionRecord, run: CurrentRun) -> Pr
     workplace = Workplace(here.settings.root / "work", record.name)
     try:
         async with held(lambda until: ledger.renew(record.project, record.name, run.owner, until), seconds):
-            outcome = await (
-                _run(here, record, run, workplace) if record.targets is None else fan_out(here, record, run)
-            )
+            running = _run(here, record, run, workplace) if record.targets is None else fan_out(here, record, run)
+            outcome = await _previewed(here, record, running)
             finished = await ledger.finish(
-                record.project, record.name, run.owner, outcome.phase, outcome.message, _now(), _health_checks(outcome)
+                record.project, record.name, run.owner, outcome.phase, outcome.message, _now(), outcome.health_checks
             )
     except asyncio.CancelledError:
         await asyncio.shield(_interrupted(here, record, run, workplace))
@@ -66,13 +64,9 @@ async def carry_out(here: World, record: PromotionRecord, run: CurrentRun) -> Pr
 async def _run(here: World, record: PromotionRecord, run: CurrentRun, workplace: Workplace) -> Outcome:
     """Prepare the working directory and run what is left of the steps."""
     ready = await prepared(here, record, run, workplace)
-    finished = [each.alias for each in ready.known if each.finished_at]
 
     async def save(step: StepRun) -> None:
         await here.ledger.promotions.save_step(record.project, record.name, run.owner, step)
-        if step.finished_at:
-            finished.append(step.alias)
-            workplace.note(finished)
 
     leave_after = here.settings.leave_after_seconds if run.deployed else None
     with asking_for(f"{record.project}/{record.name}"):
@@ -81,7 +75,7 @@ async def _run(here: World, record: PromotionRecord, run: CurrentRun, workplace:
             ready.known,
             scope=ready.scope,
             attempt=ready.attempt,
-            save=save,
+            save=ready.noting(save),
             now=_now,
             around=shown_as_task,
             kinds=ready.kinds,
@@ -95,9 +89,16 @@ async def _previewed(here: World, record: PromotionRecord, running: Awaitable[Ou
         return await running
     except Away as away:
         if away.form and away.form.preview:
-            seen = (await look_ahead(here, record, _now())).markdown(LONGEST_FORM)
-            away.form = replace(away.form, description=f"{away.form.description}\n{seen}")
+            away.form = replace(away.form, description=f"{away.form.description}\n{await _seen(here, record)}")
         raise
+
+
+async def _seen(here: World, record: PromotionRecord) -> str:
+    """A preview in Markdown; people decide without one rather than not at all."""
+    try:
+        return (await look_ahead(here, record, _now())).markdown(LONGEST_FORM)
+    except DrayageError as error:
+        return f"A preview could not be made: {error}"
 
 
 async def _interrupted(here: World, record: PromotionRecord, run: CurrentRun, workplace: Workplace) -> None:
@@ -155,13 +156,6 @@ async def _taken_over(here: World, record: PromotionRecord, run: CurrentRun) -> 
         await leave_quietly(run)
     assert now is not None
     return now
-
-
-def _health_checks(outcome: Outcome) -> list[Json]:
-    """What steps registered to be watched after the promotion, if it succeeded."""
-    if outcome.phase is not Phase.SUCCEEDED:
-        return []
-    return [check for each in outcome.runs for check in each.output.get(HEALTH_CHECKS) or []]
 
 
 def _now() -> datetime:

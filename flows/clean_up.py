@@ -5,7 +5,6 @@ Promotion itself.
 """
 
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,17 +13,16 @@ from prefect.client.orchestration import PrefectClient, get_client
 
 from blocks.errors import NotFound
 from blocks.ledger.promotion_ends import CLEAN_UP
-from blocks.ledger.records import PromotionRecord, StepRun, StepStatus
+from blocks.ledger.records import PromotionRecord, StepRun
 from flows.current_run import CurrentRun, current_run, ended
 from flows.lease import held
-from flows.promotion.engine import run_steps
+from flows.promotion.cleaning_up import summary
 from flows.promotion.workplace import Workplace
+from flows.readying import run_clean_up
 from flows.start import start_clean_up
 from flows.step_runs import prepared, shown_as_task
 from flows.stop import stoppable
 from flows.world import World, world
-
-Json = dict[str, Any]
 
 FOR = timedelta(days=1)
 """How long after an abort the sweep still has its clean-up begun."""
@@ -57,7 +55,7 @@ async def clean_up(project: str, promotion: str) -> Any:
             done = await _clean_up(here, record, run)
     finally:
         await here.ledger.leases.drop(name, run.owner)
-    said = ", ".join(f"{run.alias} {run.status}" for run in done) or "no step is marked onAbort"
+    said = summary(done)
     await here.ledger.promotions.cleaned_up(project, promotion, said, datetime.now(UTC))
     return ended("CleanedUp", said)
 
@@ -79,35 +77,10 @@ async def begin_clean_ups(here: World, client: PrefectClient, now: datetime) -> 
 
 
 async def _clean_up(here: World, record: PromotionRecord, run: CurrentRun) -> list[StepRun]:
-    """Run what is marked, as if all else had been done; a step without a condition of its own runs."""
+    """Run what is marked, in a working directory of its own."""
     workplace = Workplace(here.settings.root / "work", f"{record.name}-clean-up")
     try:
         ready = await prepared(here, record, run, workplace)
-        steps = [step if step.get("if") else {**step, "if": "${{ always() }}"} for step in record.steps]
-        passed = _passed_over(steps, ready.known)
-        outcome = await run_steps(
-            steps,
-            passed,
-            scope=ready.scope,
-            attempt=ready.attempt,
-            save=lambda step: here.ledger.promotions.save_clean_up(record.project, record.name, step),
-            now=lambda: datetime.now(UTC),
-            around=shown_as_task,
-            kinds=ready.kinds,
-        )
+        return await run_clean_up(here, record, ready, lambda: datetime.now(UTC), around=shown_as_task)
     finally:
         await workplace.remove()
-    left_out = {each.index for each in passed if each.finished_at}
-    return [each for each in outcome.runs if each.index not in left_out]
-
-
-def _passed_over(steps: list[Json], known: list[StepRun]) -> list[StepRun]:
-    """The steps as the engine is to find them: finished, but for those that clean up."""
-    ran, now = {each.index: each for each in known}, datetime.now(UTC)
-    found = [ran.get(index) or StepRun(index, step["as"], step["uses"]) for index, step in enumerate(steps)]
-    return [
-        each
-        if each.finished_at or step.get("onAbort")
-        else replace(each, status=StepStatus.ABORTED, finished_at=now, message="not reached")
-        for each, step in zip(found, steps, strict=True)
-    ]

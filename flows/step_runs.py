@@ -1,8 +1,7 @@
 """What the steps of one Promotion need to run, and how each is shown in Prefect."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,14 +14,10 @@ from prefect.states import Cancelled, Completed, Failed
 from blocks.ledger.records import PromotionRecord, StepRun, StepStatus
 from flows.current_run import CurrentRun
 from flows.people import Asked
-from flows.promotion.attempt import attempt
-from flows.promotion.engine import Attempt, Away, Finish
-from flows.promotion.environment import Scope
-from flows.promotion.kinds import clashes, kinds_for
-from flows.promotion.restore import restore
+from flows.promotion.engine import Away, Finish
 from flows.promotion.workplace import Workplace
+from flows.readying import Ready, make_ready
 from flows.stop import stop_reason
-from flows.surroundings import read_scope, read_surroundings
 from flows.world import World
 
 Json = dict[str, Any]
@@ -35,37 +30,13 @@ INTERRUPTED = {
 """Why a step was interrupted, by the reason why its run had to leave; None when only its lease was lost."""
 
 
-@dataclass(frozen=True)
-class Ready:
-    """All that the steps of one Promotion need to run; `known` is what the ledger has of them."""
-
-    known: list[StepRun]
-    scope: Scope
-    kinds: Mapping[str, Any]
-    attempt: Attempt
-
-
 async def prepared(here: World, record: PromotionRecord, run: CurrentRun, workplace: Workplace) -> Ready:
-    """Gather what the steps need, and make or find their working directory as finished steps left it."""
-    surroundings = await read_surroundings(here, record, workplace)
-    scope = await read_scope(here, record, surroundings)
-    kinds = await kinds_for(record.steps)
-    for sentence in clashes(record.steps):
-        get_run_logger().warning(sentence)
-    known = await here.ledger.promotions.steps(record.project, record.name)
-    finished = [each.alias for each in known if each.finished_at]
-    if not workplace.usable(finished):
-        await workplace.clear()
-        await restore(
-            record.steps, known, scope=scope, context=lambda each: surroundings.context(each, _now()), kinds=kinds
-        )
-        workplace.note(finished)
+    """Gather what the steps need in a run of Prefect, whose forms people answer."""
 
-    async def once(step: Json, step_run: StepRun, config: Json) -> Any:
-        people = Asked(here.ledger, record, run.id, step_run, here.settings.identity_key_file)
-        return await attempt(step, config, replace(surroundings.context(step_run, _now()), people=people), kinds)
+    def people(step: StepRun) -> Asked:
+        return Asked(here.ledger, record, run.id, step, here.settings.identity_key_file)
 
-    return Ready(known, scope, kinds, once)
+    return await make_ready(here, record, workplace, people, _now, get_run_logger().warning)
 
 
 async def shown_as_task(step: Json, step_run: StepRun, finish: Finish) -> StepRun:

@@ -19,7 +19,7 @@ Shape = Annotated[str, typer.Option("--output", "-o", help="table (Markdown), js
 def preview(
     project: Project, stage: ToStage, freight: Freight = "", freight_alias: FreightAlias = "", output: Shape = "table"
 ) -> None:
-    """Show gates, versions, commits and differences of a Promotion; exit 1 when it would not go through."""
+    """Show gates, versions, commits and differences of a Promotion; exit 1 unless it would go through."""
     check_format(output)
     wanted = exactly_one("--freight and --freight-alias", freight, freight_alias)
     from deployments.command import run_command
@@ -35,7 +35,7 @@ def preview(
         print(seen.markdown(), end="")
     else:
         print_objects([preview_shape(seen)], output, single=True)
-    if not seen.passes:
+    if not seen.passes or seen.problem:
         raise SystemExit(1)
 
 

@@ -17,7 +17,7 @@ from blocks.ledger.records import Phase, StepRun, StepStatus
 from flows.expression.errors import ExpressionError
 from flows.promotion import rules
 from flows.promotion.environment import Scope, condition, configured
-from flows.promotion.result import Form, StepResult
+from flows.promotion.result import HEALTH_CHECKS, Form, StepResult
 from flows.promotion.rules import Attempted, Limits
 from flows.promotion.steps import STEPS
 from flows.redaction import redacted
@@ -61,6 +61,13 @@ class Outcome:
     phase: Phase
     message: str
     runs: list[StepRun]
+
+    @property
+    def health_checks(self) -> list[Json]:
+        """What steps registered to be watched after the promotion, if it succeeded."""
+        if self.phase is not Phase.SUCCEEDED:
+            return []
+        return [check for each in self.runs for check in each.output.get(HEALTH_CHECKS) or []]
 
 
 async def run_steps(

@@ -47,7 +47,8 @@ async def asking(folder, *steps):
 
 
 async def asked(record, attempt):
-    """Wait until the run shows the form of this attempt of the step that asks."""
+    """Wait until the run shows the form of this attempt of the step that asks. Returns what stands above it."""
+    shown = []
     async with get_client() as client:
 
         async def there():
@@ -61,9 +62,11 @@ async def asked(record, attempt):
                 path_params={"id": run.id},
                 json={"prefix": keys["description"], "limit": 1, "exclude_keys": []},
             )
-            return bool(found.json())
+            shown[:] = [each["value"] for each in found.json()]
+            return bool(shown)
 
         await until(there, f"question {attempt} of {record.name}", 40)
+    return shown[0]
 
 
 async def resume(record, answer):
@@ -121,7 +124,7 @@ async def test_the_command_line_answers(machine, tmp_path):
 
 
 async def test_two_approve_while_others_queue(machine, tmp_path):
-    """The Stage stays locked; a name counts once; the trail has each who and when."""
+    """The Stage stays locked; a name counts once; the trail has each who and when; the form shows the preview."""
     async with asking(tmp_path, approval(minApprovals=2)) as (pipeline, record):
         later = await pipeline.push("1.1.0")
         second = await ask_promotion(pipeline.here, Wish(pipeline.project, "prod", "user:ann", later.name))
@@ -130,7 +133,8 @@ async def test_two_approve_while_others_queue(machine, tmp_path):
         for number, name in enumerate(["ann", " ANN "], 1):
             await asked(record, number)
             await decide(pipeline.here, record.project, record.name, "approve", name, "")
-        await asked(record, 3)
+        shown = await asked(record, 3)
+        assert "1 of 2 approved" in shown and "### Gates" in shown and "1. `wait-for-approval` as **go**" in shown
         await decide(pipeline.here, record.project, record.name, "approve", "bob", "")
         assert (await pipeline.ended(record)).phase is Phase.SUCCEEDED
         trail = await pipeline.here.ledger.audit.list(record.project, subject=f"Promotion/{record.name}")
