@@ -24,6 +24,8 @@ from flows.freight.picks import Picks
 from flows.look_at import sources_of
 from flows.promotion.admission import Wish
 from flows.promotion.approvers import ApprovalAnswer
+from flows.promotion.wish_back import wish_back
+from flows.verification.sharing import Sharing
 from flows.warehouse.model import Subscription, WarehouseSpec
 
 ACTOR = "user:rehearsal"
@@ -54,12 +56,13 @@ class Director:
         world, clock = self.stand.sandbox.world, self.stand.clock
         clock.move(parse_duration(step.wait or "0s"))
         await change(world, step, clock.now())
+        self.stand.here.measurements = Sharing()  # what was measured a moment ago was of another world
         await self.mover.settle()
         acts = list(self._acts(step))
         done = [check for act in acts if (check := await _done(act))]
         if acts:
             await self.mover.settle()
-        ledger, problems = self.stand.here.ledger, self.mover.problems
+        ledger, problems = self.stand.here.ledger, self.mover.verifier.problems
         return done + await check_all(step.expect, ledger, world, self.mover.project, clock.now(), problems)
 
     def _acts(self, step: Step) -> Iterator[Act]:
@@ -72,6 +75,12 @@ class Director:
         for wish in step.promote:
             about = f"promote {wish.freight or 'the candidate'} into {wish.stage}"
             yield Act(about, partial(self._promote, wish), wish.refused)
+        for back in step.rollback:
+            yield Act(f"roll {back.stage} back", partial(self._promote, back, rollback=True), back.refused)
+        for going in step.retry:
+            yield Act(f"retry in {going.stage}", partial(self.mover.retry, going.stage, ACTOR), going.refused)
+        for going in step.abort:
+            yield Act(f"abort in {going.stage}", partial(self.mover.abort, going.stage, ACTOR), going.refused)
         for said in step.say:
             yield Act(f"{said.by} answers {said.stage}", partial(self._say, said))
         for request in step.merge:
@@ -79,9 +88,10 @@ class Director:
         for request in step.close:
             yield Act(f"close in {request.repository}", partial(close, world, request))
 
-    async def _promote(self, wanted: Promotion) -> None:
+    async def _promote(self, wanted: Promotion, rollback: bool = False) -> None:
         freight = (await self._freight(wanted.freight)).name if wanted.freight else ""
-        await self.mover.promote(Wish(self.mover.project, wanted.stage, ACTOR, freight, reason="rehearsal"))
+        wish = Wish(self.mover.project, wanted.stage, ACTOR, freight, reason="" if rollback else "rehearsal")
+        await self.mover.promote(await wish_back(self.stand.here.ledger, wish) if rollback else wish)
 
     async def _approve(self, wanted: Wanted) -> None:
         freight, stages = await self._freight(wanted.freight), self.stand.here.ledger.stages

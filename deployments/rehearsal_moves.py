@@ -1,50 +1,34 @@
 """What Drayage does in a rehearsal: the same rules and steps as in its flows, one after the other, without Prefect."""
 
-import math
 import random
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
-from ulid import ULID
-
-from blocks.errors import DrayageError, Refused
+from blocks.errors import Refused
 from blocks.ledger.promotion_claims import Started
-from blocks.ledger.records import (
-    CONTROLLER,
-    Decision,
-    Phase,
-    PromotionRecord,
-    StepRun,
-    VerificationPhase,
-    VerificationRecord,
-)
+from blocks.ledger.promotion_ends import CLEAN_UP
+from blocks.ledger.records import CONTROLLER, Decision, Phase, PromotionRecord
 from deployments.rehearsal.answers import Answers
+from deployments.rehearsal_steps import Stepper
+from deployments.rehearsal_verify import Verifier
 from deployments.rehearsal_world import Stand
 from flows.advance import find_ready, passed_through
 from flows.fan_out import AwayForTargets, outcome_of, read_limits
 from flows.freight.alias import suggest
-from flows.freight.identity import collection_id
-from flows.health import wait_until_healthy
 from flows.look_at import sources_of
-from flows.measure_stage import measure_stage
-from flows.promotion.admission import Declined, Wish, admit, entering_of, refused_entry
-from flows.promotion.approvers import missing, vote_from
-from flows.promotion.argocd.watching import OFTEN
-from flows.promotion.attempt import attempt
-from flows.promotion.engine import Away, Outcome, run_steps
-from flows.promotion.gates import before_turn
+from flows.people import ANSWER
+from flows.promotion.admission import Declined, Wish, admit
+from flows.promotion.approvers import missing, rejected, rejection, vote_from
+from flows.promotion.engine import Away, Outcome
+from flows.promotion.going_back import abort_overtaken, make_rollback
 from flows.promotion.request import Begin, End, Wait, next_move
-from flows.promotion.result import HEALTH_CHECKS, StepResult, Waiting
-from flows.promotion.workplace import Workplace
-from flows.stage.outlook import read_outlook
+from flows.promotion.retry import retry
+from flows.promotion.turn import NotYet, ask_for_turn, stand_in_line
 from flows.stage.pipeline import read_pipeline
-from flows.surroundings import read_scope, read_surroundings
-from flows.verification.measure import Soaking
+from flows.stage.rollback import LATEST
 from flows.warehouse.discovery import discover_warehouse, record_found
 from flows.warehouse.occasion import Occasion
-
-Json = dict[str, Any]
 
 OWNER = "rehearsal"
 LEASE = timedelta(days=36_500)
@@ -54,19 +38,30 @@ MOST_ROUNDS = 20
 
 @dataclass
 class Mover:
-    """Moves one project's pipeline in its world. `problems` are by Stage why a healthy promotion was not verified."""
+    """Moves one project's pipeline in its world."""
 
     stand: Stand
     project: str
-    answers: Answers = field(default_factory=Answers)
-    problems: dict[str, str] = field(default_factory=dict)
     chance: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311  only names
+    stepper: Stepper = field(init=False)
+    verifier: Verifier = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Whoever runs steps and verifies does so in the name of this rehearsal."""
+        self.stepper = Stepper(self.stand, OWNER, self.chance)
+        self.verifier = Verifier(self.stand, OWNER, LEASE)
+
+    @property
+    def answers(self) -> Answers:
+        """What people said to steps."""
+        return self.stepper.answers
 
     async def settle(self) -> None:
-        """Discover, let go on, promote, until nothing moves any more. Raises Refused when that does not end."""
+        """Discover, let go on, go back, promote, until nothing moves. Raises Refused when that does not end."""
         for _ in range(MOST_ROUNDS):
             await self.discover()
-            moved = [await self.go_on(record) for record in await self._waiting()]
+            moved = [await self.go_on(record) for record in await self._open()]
+            moved.append(await self._roll_back_failing())
             if not any(moved) and not await self._promote_ready():
                 return
         raise Refused(
@@ -85,66 +80,93 @@ class Mover:
 
     async def promote(self, wish: Wish) -> PromotionRecord | Declined:
         """Make a Promotion and take it as far as it comes. Raises Refused, NotFound."""
-        record = await admit(self.stand.here.ledger, wish, self.stand.clock.now(), self._ulid())
+        record = await admit(self.stand.here.ledger, wish, self.stand.clock.now(), self.stand.ulid())
         if isinstance(record, PromotionRecord):
             await self.go_on(record)
         return record
 
+    async def retry(self, stage: str, actor: str) -> None:
+        """Have the newest Promotion into a Stage go on, in a run of its own. Raises Refused when it did not fail."""
+        ledger, now = self.stand.here.ledger, self.stand.clock.now()
+        record = await self._newest(stage)
+        if not record.phase.terminal:
+            raise Refused(f"Promotion {record.name!r} is {record.phase}, so there is nothing to retry")
+        again = await retry(ledger, record, actor, "", now)
+        self.answers.forget(record.name)
+        await self.go_on(again)
+
+    async def abort(self, stage: str, actor: str) -> None:
+        """Abort the newest Promotion into a Stage and clean up after it. Raises Refused when it has ended."""
+        ledger = self.stand.here.ledger.promotions
+        record = await self._newest(stage)
+        if record.phase.terminal:
+            raise Refused(f"Promotion {record.name!r} is {record.phase}, so there is nothing to abort")
+        aborted = await ledger.abort(self.project, record.name, actor, "", self.stand.clock.now())
+        targets = await ledger.of_requests(self.project, [aborted.name]) if aborted.targets else []
+        for name in [aborted.name, *(each.name for each in targets)]:
+            ended = await ledger.get(self.project, name)
+            if ended and ended.waiting_for.get(CLEAN_UP):
+                await self.stepper.clean_up(ended)
+
     async def go_on(self, record: PromotionRecord) -> bool:
         """Take an open Promotion further. Returns whether it has ended."""
-        ledger, now = self.stand.here.ledger.promotions, self.stand.clock.now()
-        if record.phase is Phase.PENDING and not record.target and (sentence := await self._not_yet(record)):
-            return await self._rejected(record, sentence)
-        collection = {**await self._held(record.stage), record.origin: record.freight}
-        claim = await ledger.start(self.project, record.name, OWNER, now + LEASE, collection, now)
-        if not isinstance(claim, Started):
-            return False
-        if sentence := await self._gate(record):
-            await ledger.finish(self.project, record.name, OWNER, Phase.ERRORED, sentence, now)
-            return True
+        ledger, now = self.stand.here.ledger, self.stand.clock.now()
+        if record.phase is Phase.PENDING and not record.target:
+            record = await abort_overtaken(ledger, record, now)
+            if record.phase.terminal or not await self._agreed(record):
+                return (await self._reread(record)).phase.terminal
+        turn = await self._turn(record)
+        if turn is None or turn.phase.terminal:
+            return turn is not None
         try:
-            outcome = await (self._run if record.targets is None else self._fan_out)(claim.record)
+            outcome = await (self.stepper.run if turn.targets is None else self._fan_out)(turn)
         except Away as away:
             waiting_for = {"message": away.message, "until": "", "wake_when": away.wake_when}
-            await ledger.leave(self.project, record.name, OWNER, now, waiting_for)
+            await ledger.promotions.leave(self.project, record.name, OWNER, now, waiting_for)
             return False
-        checks = [check for run in outcome.runs for check in run.output.get(HEALTH_CHECKS) or []]
-        end = (outcome.phase, outcome.message, self.stand.clock.now())
-        ended = await ledger.finish(
-            self.project, record.name, OWNER, *end, checks if outcome.phase is Phase.SUCCEEDED else []
-        )
+        end = (outcome.phase, outcome.message, self.stand.clock.now(), outcome.health_checks)
+        ended = await ledger.promotions.finish(self.project, record.name, OWNER, *end)
         if ended.phase is Phase.SUCCEEDED and not ended.target:
-            await self.verify(ended)
+            await self.verifier.verify(ended)
         return True
-
-    async def verify(self, record: PromotionRecord) -> None:
-        """Verify what a Promotion brought, or note that its Stage asks for nothing."""
-        here, clock = self.stand.here, self.stand.clock
-        wanted = (await read_pipeline(here.ledger, self.project)).stage(record.stage).spec.verification
-        collection = await self._held(record.stage)
-        if not wanted or not wanted.analysis_templates:
-            return await self._healthy(record, collection)
-        id = f"{record.stage}.{self._ulid().lower()}.{collection_id(list(collection.values()))[:7]}"
-        created = await here.ledger.verifications.create(
-            VerificationRecord(self.project, record.stage, id, collection, record.name, record.actor, clock.now())
-        )
-        await here.ledger.verifications.claim(self.project, created.id, OWNER, clock.now() + LEASE, clock.now())
-        outcome = await measure_stage(here, created, wanted, OWNER)
-        assert not isinstance(outcome, Soaking), "time is short here, so nobody leaves"
-        phase, message, metrics = outcome
-        await here.ledger.verifications.finish(
-            self.project, created.id, OWNER, VerificationPhase(phase), message, metrics, clock.now()
-        )
-        return None
 
     async def decide(self, stage: str, by: str, approved: bool, comment: str) -> None:
         """Say what a person decides about the Promotion that waits for people. Raises Refused when none waits."""
-        for record in await self._waiting():
+        for record in await self._open():
             if record.stage == stage and record.phase is Phase.PENDING:
                 said = Decision(self.project, record.name, by, approved, comment, self.stand.clock.now())
                 await self.stand.here.ledger.promotions.decide(said)
                 return
         raise Refused(f"no promotion into Stage {stage!r} waits for people")
+
+    async def _turn(self, record: PromotionRecord) -> PromotionRecord | None:
+        """Take the Stage, or the target, when it is free; None while it is not. What may not enter has ended."""
+        ledger, now = self.stand.here.ledger, self.stand.clock.now()
+        if record.target:
+            collection = (await self._reread(record, record.request)).collection
+            claim = await ledger.promotions.start(self.project, record.name, OWNER, now + LEASE, collection, now)
+            return claim.record if isinstance(claim, Started) else None
+        answer = await ask_for_turn(ledger, record, (OWNER, LEASE), now)
+        if isinstance(answer, NotYet):
+            await stand_in_line(ledger, record, answer)
+            return None
+        return answer
+
+    async def _agreed(self, record: PromotionRecord) -> bool:
+        """Whether people let a Promotion begin; it waits until then, and ends when one of them rejects it."""
+        ledger, now = self.stand.here.ledger, self.stand.clock.now()
+        approvals = (await read_pipeline(ledger, self.project)).approvals(record.stage)
+        votes = [vote_from(each) for each in await ledger.promotions.decisions(self.project, record.name)]
+        if approvals and (against := rejection(votes)):
+            await ledger.promotions.abort(self.project, record.name, against.who.actor, rejected(against), now)
+            return False
+        lacking = missing(approvals, votes, record.actor)
+        if lacking:
+            waiting_for = {"message": f"waits for approval: {lacking}", "wake_when": {"kind": ANSWER}}
+            await ledger.promotions.ask(self.project, record.name, waiting_for)
+        elif record.waiting_for.get("wake_when") == {"kind": ANSWER}:
+            await ledger.promotions.ask(self.project, record.name, {})
+        return not lacking
 
     async def _fan_out(self, record: PromotionRecord) -> Outcome:
         """Take a request's targets as far as they come, one after the other."""
@@ -161,45 +183,17 @@ class Mover:
                 case End(phase, sentence):
                     return await outcome_of(here, record, phase, sentence)
 
-    async def _run(self, record: PromotionRecord) -> Outcome:
-        here, clock = self.stand.here, self.stand.clock
-        workplace = Workplace(here.settings.root / "work", record.name)
-        if not workplace.directory.is_dir():
-            await workplace.clear()
-        surroundings = await read_surroundings(here, record, workplace)
-
-        async def once(step: Json, run: StepRun, config: Json) -> Any:
-            people = self.answers.of(here.ledger, record, run.index)
-            return _by_clock(
-                await attempt(step, config, replace(surroundings.context(run, clock.now()), people=people))
-            )
-
-        async def save(run: StepRun) -> None:
-            await here.ledger.promotions.save_step(self.project, record.name, OWNER, run)
-
-        return await run_steps(
-            record.steps,
-            await here.ledger.promotions.steps(self.project, record.name),
-            scope=await read_scope(here, record, surroundings),
-            attempt=once,
-            save=save,
-            now=clock.now,
-            sleep=clock.sleep,
-            chance=self.chance.random,
-            leave_after=math.inf,  # only what waits for people or to be woken leaves
-        )
-
-    async def _healthy(self, record: PromotionRecord, collection: dict[str, str]) -> None:
-        """A Stage without verification counts as verified as soon as it is healthy."""
-        here, sentence = self.stand.here, "the Stage asks for no verification and is healthy"
-        try:
-            await wait_until_healthy(here, self.project, record.stage, record.name)
-        except DrayageError as error:
-            self.problems[record.stage] = str(error)
-            return
-        self.problems.pop(record.stage, None)
-        now = self.stand.clock.now()
-        await here.ledger.stages.mark_verified(self.project, record.stage, collection, record.actor, sentence, now)
+    async def _roll_back_failing(self) -> bool:
+        """Take back what failed where policies say so. Returns whether anything was."""
+        ledger, made = self.stand.here.ledger, False
+        failing = await ledger.rollbacks.failing(self.stand.clock.now() - LATEST)
+        pipeline = await read_pipeline(ledger, self.project)
+        for stage in [stage for project, stage in failing if project == self.project]:
+            back = await make_rollback(ledger, pipeline, stage, self.stand.clock.now(), self.stand.ulid())
+            if back:
+                made = True
+                await self.go_on(back[0])
+        return made
 
     async def _promote_ready(self) -> bool:
         """Promote what enters by itself. Returns whether anything was promoted."""
@@ -209,47 +203,16 @@ class Mover:
             await self.promote(Wish(self.project, each.stage, CONTROLLER, each.freight.name, automatic=True))
         return bool(ready)
 
-    async def _waiting(self) -> list[PromotionRecord]:
+    async def _open(self) -> list[PromotionRecord]:
         return await self.stand.here.ledger.promotions.open(self.project)
 
-    async def _held(self, stage: str) -> dict[str, str]:
-        visits = await self.stand.here.ledger.stages.current(self.project, stage)
-        return {origin: visit.freight for origin, visit in visits.items()}
+    async def _newest(self, stage: str) -> PromotionRecord:
+        (await read_pipeline(self.stand.here.ledger, self.project)).stage(stage)
+        known: Sequence[PromotionRecord] = await self.stand.here.ledger.promotions.list(self.project, stage, limit=1)
+        if not known:
+            raise Refused(f"nothing was ever promoted into Stage {stage!r}")
+        return known[0]
 
-    async def _gate(self, record: PromotionRecord) -> str:
-        """Why the Freight may not enter any more; empty when it may."""
-        outlook = await read_outlook(self.stand.here.ledger, self.project, also=[record.freight])
-        return refused_entry(outlook, record, self.stand.clock.now())
-
-    async def _not_yet(self, record: PromotionRecord) -> str:
-        """What a Promotion waits for before it starts: people, windows. Empty when it waits for nothing."""
-        ledger = self.stand.here.ledger
-        approvals = (await read_pipeline(ledger, self.project)).approvals(record.stage)
-        decisions = await ledger.promotions.decisions(self.project, record.name)
-        if any(not each.approved for each in decisions):
-            return "rejected"
-        if people := missing(approvals, [vote_from(each) for each in decisions], record.actor):
-            return people
-        entering = entering_of(await read_outlook(ledger, self.project, also=[record.freight]), record)
-        return "; ".join(gate.sentence for gate in before_turn(entering.gates(self.stand.clock.now())))
-
-    async def _rejected(self, record: PromotionRecord, sentence: str) -> bool:
-        """End a Promotion that somebody rejected; any other goes on waiting."""
-        ledger = self.stand.here.ledger.promotions
-        if sentence != "rejected":
-            return False
-        said = next(each for each in await ledger.decisions(self.project, record.name) if not each.approved)
-        why = f"rejected by {said.actor}" + (f": {said.comment}" if said.comment else "")
-        await ledger.abort(self.project, record.name, "approval", why, self.stand.clock.now())
-        return True
-
-    def _ulid(self) -> str:
-        """A name that sorts by this world's time."""
-        return str(ULID.from_datetime(self.stand.clock.now()))
-
-
-def _by_clock(result: StepResult) -> StepResult:
-    """Let a step that waits look again by this world's time, and often: what it waits for takes real time."""
-    if not isinstance(result, Waiting):
-        return result
-    return replace(result, again_in=min(result.again_in, OFTEN), rest=None) if result.rest else result
+    async def _reread(self, record: PromotionRecord, name: str = "") -> PromotionRecord:
+        found = await self.stand.here.ledger.promotions.get(self.project, name or record.name)
+        return found or record

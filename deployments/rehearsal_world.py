@@ -5,6 +5,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ulid import ULID
+
 from blocks.argocd import ArgoCD
 from blocks.chart_repository import ChartRepositories
 from blocks.credential_exchange.exchanger import Exchanger
@@ -83,6 +85,10 @@ class Stand:
     here: RehearsalWorld
     sandbox: Sandbox
     clock: MovableClock
+
+    def ulid(self) -> str:
+        """A name that sorts by this world's time."""
+        return str(ULID.from_datetime(self.clock.now()))
 
 
 @asynccontextmanager

@@ -65,4 +65,7 @@ def title(step: Step) -> str:
     acts += [f"push {each.message if each.files else each.tag or each.version}" for each in step.push]
     acts += [f"approve for {each.stage}" for each in step.approve]
     acts += [f"promote into {each.stage}" for each in step.promote]
+    acts += [f"roll {each.stage} back" for each in step.rollback]
+    acts += [f"retry in {each.stage}" for each in step.retry]
+    acts += [f"abort in {each.stage}" for each in step.abort]
     return step.name or ", ".join(acts) or "look"

@@ -42,6 +42,10 @@ class Answers:
         """Keep an answer."""
         self._said.setdefault((promotion, step), []).append(Answer(values, at))
 
+    def forget(self, promotion: str) -> None:
+        """A run that begins anew is asked anew."""
+        self._said = {key: said for key, said in self._said.items() if key[0] != promotion}
+
     def of(self, ledger: Ledger, record: PromotionRecord, step: int) -> People:
         """Return what one step is given."""
         return People(ledger, record, list(self._said.get((record.name, step), [])))

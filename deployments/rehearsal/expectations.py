@@ -101,6 +101,10 @@ def _promotion(
         checks.append(Check(about, newest_one.phase is expected.phase, expected.phase, shown))
     if expected.message:
         checks.append(Check(f"{about} says", expected.message in said, expected.message, said or "nothing"))
+    if expected.rollback is not None:
+        fulfilled = bool(newest_one.rollback) is expected.rollback
+        said = f"it takes back {newest_one.rollback}" if newest_one.rollback else "it takes nothing back"
+        checks.append(Check(f"{about} is a rollback", fulfilled, str(expected.rollback).lower(), said))
     if expected.freight:
         there = [outlook.freight[newest_one.freight]] if newest_one.freight in outlook.freight else []
         checks.append(Check(f"{about} brings", holds(there, expected.freight), expected.freight, spoken(there)))

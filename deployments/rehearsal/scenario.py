@@ -74,6 +74,13 @@ class Promotion(Model):
     refused: str = Field(default="", description="Words of the sentence by which it is refused, where it must be.")
 
 
+class Going(Model):
+    """The newest promotion of a Stage."""
+
+    stage: Words = Field(description="The Stage.")
+    refused: str = Field(default="", description="Words of the sentence by which it is refused, where it must be.")
+
+
 class Said(Model):
     """What somebody says to a promotion that waits for people."""
 
@@ -98,6 +105,7 @@ class ExpectedPromotion(Model):
     phase: Phase | None = Field(default=None, description="Its phase.")
     freight: str = Field(default="", description="Its Freight, by what it holds.")
     message: str = Field(default="", description="Words of its message, or of what it waits for.")
+    rollback: bool | None = Field(default=None, description="Whether it takes something back.")
 
 
 class ExpectedVerification(Model):
@@ -197,6 +205,13 @@ class Step(Model):
     assemble: list[Assembly] = Field(default_factory=list, description="Freight that people put together.")
     approve: list[Wanted] = Field(default_factory=list, description="Freight that people approve for a Stage.")
     promote: list[Promotion] = Field(default_factory=list, description="What people promote.")
+    rollback: list[Promotion] = Field(
+        default_factory=list, description="What people take back; without Freight to what was verified there before."
+    )
+    retry: list[Going] = Field(
+        default_factory=list, description="Stages whose failed newest promotion goes on at the failed step."
+    )
+    abort: list[Going] = Field(default_factory=list, description="Stages whose newest promotion is aborted.")
     say: list[Said] = Field(default_factory=list, description="What people say to promotions that wait for them.")
     merge: list[PullRequest] = Field(default_factory=list, description="Pull requests that are merged.")
     close: list[PullRequest] = Field(default_factory=list, description="Pull requests that are closed unmerged.")
