@@ -34,8 +34,7 @@ def chart_version(charts: ChartRepositories, source: Source, wanted: str) -> str
 
 def chart_files(charts: ChartRepositories, source: Source, version: str) -> Files:
     """Unpack a chart; paths begin below its folder."""
-    folder = charts.folder(_repository(source))
-    packed = folder / f"{source['chart']}-{version}.tgz"
+    packed = charts.root / _repository(source) / f"{source['chart']}-{version}.tgz"
     if not packed.is_file():
         raise CannotRender(f"version {version!r} of chart {source['chart']!r} does not exist")
     with tarfile.open(packed, mode="r:gz") as tar:
@@ -44,7 +43,7 @@ def chart_files(charts: ChartRepositories, source: Source, version: str) -> File
 
 
 def _versions(charts: ChartRepositories, source: Source) -> list[str]:
-    index = charts.folder(_repository(source)) / "index.yaml"
+    index = charts.root / _repository(source) / "index.yaml"
     try:
         listed = [str(each["version"]) for each in yaml.safe_load(index.read_bytes())["entries"][source["chart"]]]
     except (OSError, yaml.YAMLError, KeyError, TypeError):
@@ -53,8 +52,11 @@ def _versions(charts: ChartRepositories, source: Source) -> list[str]:
 
 
 def _repository(source: Source) -> str:
+    """Name the sandbox's repository a URL means: `/charts/<name>` of any host, or an address kept under its name."""
     url = str(source.get("repoURL", ""))
-    match = re.fullmatch(rf"/charts/({NAME})/?", urlsplit(url).path)
-    if match is None:
-        raise CannotRender(f"{url!r} is no chart repository of this sandbox, whose paths are /charts/<name>")
-    return match[1]
+    if match := re.fullmatch(rf"/charts/({NAME})/?", urlsplit(url).path):
+        return match[1]
+    name = "-".join(part for part in url.partition("://")[2].replace(":", "-").split("/") if part)
+    if re.fullmatch(NAME, name):
+        return name
+    raise CannotRender(f"{url!r} is no chart repository of this sandbox, whose paths are /charts/<name>")

@@ -163,5 +163,9 @@ def test_chart_versions(tmp_path, wanted, found):
     else:
         with pytest.raises(CannotRender):
             chart_version(charts, source, wanted)
-    with pytest.raises(CannotRender, match="no chart repository"):
+    with pytest.raises(CannotRender, match="does not exist in https://charts.example.com"):
         chart_version(charts, source | {"repoURL": "https://charts.example.com"}, "*")
+    with pytest.raises(CannotRender, match="no chart repository"):
+        chart_version(charts, source | {"repoURL": "oci://"}, "*")
+    charts.add("charts.example.com-acme", "cache", "3.0.0", datetime.now(UTC))
+    assert chart_version(charts, source | {"repoURL": "https://charts.example.com/acme"}, "*") == "3.0.0"
