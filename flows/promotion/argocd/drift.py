@@ -5,6 +5,7 @@ from typing import Any
 from blocks.records import Application
 from flows.promotion.argocd.conditions import status
 from flows.promotion.argocd.selection import NAMESPACE, key, label
+from flows.warehouse.urls import normalize_image
 
 Json = dict[str, Any]
 
@@ -44,7 +45,8 @@ def _out_of_sync(application: Application) -> list[str]:
 def _image(promoted: Json, running: list[str]) -> str:
     """What runs of a promoted image's repository, if it is not the promoted one. While it rolls out, both run."""
     repository = str(promoted.get("repoURL", ""))
-    here = [(tag, digest) for name, tag, digest in map(_split, running) if name == repository]
+    wanted = normalize_image(repository)
+    here = [(tag, digest) for name, tag, digest in map(_split, running) if normalize_image(name) == wanted]
     if not here or any(_same(promoted, tag, digest) for tag, digest in here):
         return ""
     others = ", ".join(sorted({tag or digest for tag, digest in here}))

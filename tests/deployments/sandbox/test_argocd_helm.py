@@ -163,7 +163,7 @@ def test_chart_versions(tmp_path, wanted, found):
     else:
         with pytest.raises(CannotRender):
             chart_version(charts, source, wanted)
-    with pytest.raises(CannotRender, match="does not exist in https://charts.example.com"):
+    with pytest.raises(CannotRender, match=r"does not exist in https://charts\.example\.com"):
         chart_version(charts, source | {"repoURL": "https://charts.example.com"}, "*")
     with pytest.raises(CannotRender, match="no chart repository"):
         chart_version(charts, source | {"repoURL": "oci://"}, "*")

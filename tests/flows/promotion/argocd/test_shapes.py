@@ -97,6 +97,13 @@ def test_desired_revisions(shape, desired, status):
             [],
             id="the-digest-counts",
         ),
+        pytest.param(
+            "healthy",
+            [],
+            {"repoURL": "redis", "tag": "7.0"},
+            ["image redis runs as 7.2, while 7.0 was promoted"],
+            id="another-spelling-of-the-same-image",
+        ),
         pytest.param("never-looked-at", [A], {"repoURL": "x", "tag": "1"}, [], id="nothing-known"),
     ],
 )
