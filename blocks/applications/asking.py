@@ -76,6 +76,8 @@ class Asking:
         `opens` says whether the headers hold a secret at all. `server_name` is the name in the server's certificate
         where it is not that of the address. Raises Invalid for what is no address.
         """
+        if "@" in server:
+            raise Invalid("the server of the connection holds a user before '@': write the address alone, and a token")
         if not server.lower().startswith(("https://", "http://")):
             raise Invalid(f"the server {server!r} of the connection is no address: write it with https:// before it")
         self.server = server.rstrip("/")

@@ -1,5 +1,7 @@
 """argocd-update: change Applications' sources and sync them."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from blocks.errors import Conflict
@@ -28,7 +30,7 @@ async def run(config: UpdateConfig, ctx: StepContext) -> StepResult:
         decision = await _decision(config, ctx, argocd)
     except OUTAGES as outage:
         return watching.later(ctx, outage)
-    refused = [said for sync in decision.syncs if (said := await _start(argocd, sync))]
+    refused = await _start_all(argocd, decision.syncs)
     if decision.error:
         raise decision.error
     outputs = {"apps": named(decision.applications)}
@@ -50,6 +52,15 @@ async def _decision(config: UpdateConfig, ctx: StepContext, argocd: Cluster) -> 
     applications = await gather(argocd, config.apps)
     who = Promoting(ctx.project, ctx.stage, ctx.promotion, ctx.actor)
     return decide_update(config, applications, who, argocd.namespace)
+
+
+async def _start_all(argocd: Cluster, syncs: Sequence[Sync]) -> list[str]:
+    """Start all operations at once; say why some cannot be started yet. Raises the first error when all were tried."""
+    answers = await asyncio.gather(*(_start(argocd, sync) for sync in syncs), return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return [str(answer) for answer in answers if answer]
 
 
 async def _start(argocd: Cluster, sync: Sync) -> str:

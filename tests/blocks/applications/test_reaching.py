@@ -190,3 +190,10 @@ def test_what_is_no_address(block, server):
     """A server without https:// is said when the connection is made, not tried."""
     with pytest.raises(Invalid, match="write it with https:// before it"):
         connect(block, server)
+
+
+def test_an_address_with_a_password(block):
+    """What is before an @ in the address would show in messages, so it is refused without showing it."""
+    with pytest.raises(Invalid, match="write the address alone") as error:
+        connect(block, "https://ana:s3cret@argocd.example.com")
+    assert "s3cret" not in str(error.value)

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from blocks.argocd import ArgoCD
-from blocks.errors import Invalid, Retryable
+from blocks.errors import Invalid, Retryable, Unauthorized
+from deployments.sandbox.faults import Fault
 from flows.promotion.argocd.health import judge_health
 from flows.promotion.argocd.selection import AppReference
 from flows.promotion.argocd.watching import Watching
@@ -167,6 +168,26 @@ async def test_selector(sandbox, ctx):
     create(sandbox, "db", team="data")
     *_, done = await attempts(STEP, {"apps": [{"selector": {"matchLabels": {"team": "core"}}}]}, ctx)
     assert sorted(app["name"] for app in done.outputs["apps"]) == ["api", "web"]
+
+
+async def test_one_of_many_may_not_be_patched(sandbox, argocd, ctx):
+    """All are started at once; an account that may not change one says so, and the others have begun."""
+    names = [f"web-{number}" for number in range(5)]
+    for name in names:
+        create(sandbox, name, team="core")
+    sandbox.faults.add(Fault(method="PATCH", match="^/apis/.*/web-1$", kind="status", status=403))
+    config = STEP.Config.model_validate({"apps": [{"selector": {"matchLabels": {"team": "core"}}}]})
+    with pytest.raises(Unauthorized, match="patch Application argocd/web-1"):
+        await STEP.run(config, ctx)
+    async with asyncio.timeout(15):
+        while [name for name in names if await begun(argocd, name)] != [name for name in names if name != "web-1"]:
+            await asyncio.sleep(0.05)
+
+
+async def begun(argocd, name):
+    """Whether our operation was asked for."""
+    application = await argocd.get("argocd", name)
+    return "operation" in application or "operationState" in application.get("status", {})
 
 
 async def test_a_failed_sync(sandbox, ctx):
