@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from blocks.errors import Invalid
 
+_PART = re.compile(r"(:?)((?:[^\\.]|\\.)+)", re.DOTALL)
+_QUERY = re.compile(r"(?<!\\)[*?#|]|(?:^|(?<!\\)\.)@")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
 _SCALAR = re.compile(r"true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?", re.ASCII)
@@ -33,16 +35,41 @@ def scan(text: str) -> Node:
     return node
 
 
+def split_path(key: str) -> tuple[list[str], list[bool]]:
+    r"""Split at dots; `\` makes the next character stand for itself, a leading `:` makes a part a key. Raises Invalid.
+
+    The second list says of each part whether it is a key though it looks like a position.
+    """
+    if _QUERY.search(key):
+        raise Invalid(
+            rf"key {key!r} is a query: name one key or position a part, and write \ before special characters"
+        )
+    rest, parts, forced = key, [], []
+    while match := _PART.match(rest):
+        parts.append(re.sub(r"\\(.)", r"\1", match[2], flags=re.DOTALL))
+        forced.append(bool(match[1]))
+        rest = rest[match.end() :]
+        if not rest:
+            return parts, forced
+        rest = rest[1:]
+    raise Invalid(rf"key {key!r} is not a path: separate parts with dots, write \. for a dot in a key")
+
+
 def with_value(text: str, parts: list[str], forced: list[bool], value: str) -> str:
     """Return the text with the value at the path; `forced` parts are keys though they look like positions.
 
-    What is missing is made: objects, or lists where a part is a number. Raises Invalid.
+    What is missing is made: objects, or lists where a part is a number. They replace a single value that stands in
+    the way, such as null; a text without any value is as one without keys. Raises Invalid.
     """
+    if not text.strip(" \t\r\n"):
+        return _nested(parts, forced, value)
     node = scan(text)
     for depth, part in enumerate(parts):
         if node.kind not in "{[":
-            raise Invalid(f"{'.'.join(parts[:depth])!r} is neither an object nor a list, so it has no {part!r}")
+            return text[: node.start] + _nested(parts[depth:], forced[depth:], value) + text[node.end :]
         if part not in node.children:
+            if node.kind == "[" and forced[depth]:
+                raise Invalid(f"{part!r} is said to be a key, and would stand in a list, which has positions")
             return _added(text, node, part, _nested(parts[depth + 1 :], forced[depth + 1 :], value))
         node = node.children[part]
     return text[: node.start] + value + text[node.end :]

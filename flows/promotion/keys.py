@@ -1,8 +1,10 @@
 """Dotted keys of the update steps (Kargo: the path syntax of sjson), and values as commit messages show them."""
 
 import json
+import math
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from blocks.errors import Invalid
@@ -44,8 +46,10 @@ def _is_json(text: str) -> bool:
 
 
 def number_text(value: float) -> str:
-    """Write a number; one without fraction has no point and no exponent."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else repr(value)
+    """Write a number without an exponent, and without a point where it has no fraction."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return format(Decimal(repr(value)), "f") if isinstance(value, float) and math.isfinite(value) else repr(value)
 
 
 def scalar_text(key: str, value: Any, quoted: Callable[[str], str]) -> str:

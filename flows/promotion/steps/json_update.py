@@ -1,22 +1,22 @@
 """json-update: set scalars in a JSON file, all else kept byte for byte. Missing keys are made."""
 
-import json
 import re
 from typing import Any
 
 from pydantic import Field
 
 from blocks.errors import Invalid
+from flows.expression import functions, go_json
+from flows.expression.limits import Budget
 from flows.model import Model
 from flows.promotion.files import read_text, write_whole
-from flows.promotion.json_text import with_value
-from flows.promotion.keys import scalar_text, split_key, updated_message
+from flows.promotion.json_text import split_path, with_value
+from flows.promotion.keys import scalar_text, updated_message
 from flows.promotion.result import StepContext, Succeeded
 
 OUTWARD = False
 
-_QUERY = re.compile(r"(?<!\\)[*?#|]|(?:^|(?<!\\)\.)@")
-_FORCED = re.compile(r"(?:^|(?<!\\)\.)(:?)")
+_AWKWARD = re.compile(r'[^ -~]|["\\]')
 
 
 class Update(Model):
@@ -38,25 +38,16 @@ class Config(Model):
 def run(config: Config, ctx: StepContext) -> Succeeded:
     """Set the values, all or none."""
     text = read_text(ctx, config.path)
-    shown = [(update.key, scalar_text(update.key, update.value, _quoted)) for update in config.updates]
     try:
-        for key, value in shown:
-            text = with_value(
-                text, split_key(_path(key)), [bool(colon) for colon in _FORCED.findall(key.strip())], value
-            )
+        for update in config.updates:
+            text = with_value(text, *split_path(update.key), scalar_text(update.key, update.value, _quoted))
     except Invalid as error:
         raise Invalid(f"file {config.path!r} cannot be updated: {error}") from None
     write_whole(ctx.path(config.path), text.encode())
+    shown = [(update.key, scalar_text(update.key, update.value, functions.quote)) for update in config.updates]
     return Succeeded(updated_message(config.path, shown))
 
 
-def _path(key: str) -> str:
-    if _QUERY.search(key):
-        raise Invalid(
-            rf"key {key!r} is a query: name one key or position a part, and write \ before special characters"
-        )
-    return key.replace("\\*", "*").replace("\\?", "?").replace("\\#", "#").replace("\\|", "|").replace("\\@", "@")
-
-
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    """Write text; one that needs escapes has also what HTML minds escaped, as in Kargo."""
+    return go_json.dump(text, Budget()) if _AWKWARD.search(text) else f'"{text}"'
