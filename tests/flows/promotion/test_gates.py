@@ -5,7 +5,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from blocks.ledger.records import Freeze, FreightRecord, Hold, Phase, PromotionRecord, Standing, Visit
+from blocks.ledger.records import (
+    Freeze,
+    FreightRecord,
+    Hold,
+    Phase,
+    PromotionRecord,
+    Standing,
+    VerificationPhase,
+    VerificationRecord,
+    Visit,
+)
 from flows.promotion.gates import TURN, Entering, Gate, blocked
 from flows.stage.model import PromotionPolicy, StagePolicySpec, StageSpec
 from flows.stage.outlook import Outlook
@@ -63,6 +73,7 @@ DIRECT = Gate("availability", "open", "'test' takes new-kiwi straight from Wareh
 BROKEN = "passed over by breaking the glass:"
 AHEAD = PromotionRecord("shop", "test.01a.f1", "test", "f1", "web", "user:ann", NOW, phase=Phase.RUNNING)
 LATER = PromotionRecord("shop", "test.01c.f1", "test", "f1", "web", "user:ann", NOW)
+UNDER_WAY = VerificationRecord("shop", "test", "test.00z.1", {"web": "f1"}, "test.00z.f1", "user:ann", NOW)
 LINE = {"message": "outside window 'w'", "wake_when": {"kind": TURN}}
 SUNDAY = PromotionWindow(name="no-sunday", kind="Deny", dtstart="20250601T000000Z", dtend="20250602T080000Z")
 FROZEN = Freeze("shop", "audit", "user:bob", NOW - timedelta(hours=1), NOW + timedelta(hours=5))
@@ -201,6 +212,16 @@ FREEZE = (
             entering(spec(), auto=False, promotions=[AHEAD], promotion="test.01b.f2"),
             [DIRECT, Gate("queue", "waits", "Promotion test.01a.f1 of this Stage is Running")],
             id="one-before-it",
+        ),
+        pytest.param(
+            entering(spec(), auto=False, verification=UNDER_WAY, break_glass=True),
+            [DIRECT, Gate("queue", "waits", "verification test.00z.1 of Stage 'test' is under way")],
+            id="behind-a-verification",
+        ),
+        pytest.param(
+            entering(spec(), auto=False, verification=replace(UNDER_WAY, phase=VerificationPhase.FAILED)),
+            [DIRECT, FREE],
+            id="not-behind-a-verification-that-is-over",
         ),
         pytest.param(
             entering(spec(), auto=False, promotions=[AHEAD], promotion="test.01a.f1"),
