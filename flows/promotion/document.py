@@ -3,6 +3,7 @@
 import datetime
 import json
 import math
+import re
 import tomllib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from pydantic import Field
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import ScalarNode, SequenceNode
 
 from blocks.errors import Invalid
 from flows import expression
@@ -37,28 +39,66 @@ class ParseConfig(Model):
     outputs: list[Output] = Field(min_length=1, description="What to take; when two have one name, the later counts.")
 
 
+_WORDS = {
+    spelled: word in ("y", "yes", "on")
+    for word in ("y", "yes", "on", "n", "no", "off")
+    for spelled in (word, word.title(), word.upper())
+}
+_OCTAL = re.compile(r"[-+]?0[0-7]+")
+
+
 class _Constructor(SafeConstructor):
-    """Plain data only: a timestamp stays the text that was written."""
+    """Plain data only: a timestamp stays the text that was written, and a tag nobody knows says nothing."""
+
+    def construct_untagged(self, node: Any) -> Any:
+        """Read what has a tag of its own as if it had none."""
+        if isinstance(node, ScalarNode):
+            return node.value
+        if isinstance(node, SequenceNode):
+            return self.construct_sequence(node, deep=True)
+        return self.construct_mapping(node, deep=True)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        """Read a mapping; a word among its keys is the word."""
+        for key, _ in node.value:
+            if isinstance(key, ScalarNode):
+                key.style = key.style or "'"
+        return super().construct_mapping(node, deep=deep)
+
+    def construct_text(self, node: Any) -> Any:
+        """Read a plain word that is a boolean to YAML 1.1, else text."""
+        return _WORDS.get(node.value, node.value) if node.style is None else node.value
+
+    def construct_whole(self, node: Any) -> Any:
+        """Read a whole number; with a 0 in front it is octal."""
+        return int(node.value, 8) if _OCTAL.fullmatch(node.value) else self.construct_yaml_int(node)
 
 
 _Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
+_Constructor.add_constructor("tag:yaml.org,2002:int", _Constructor.construct_whole)
+_Constructor.add_constructor("tag:yaml.org,2002:str", _Constructor.construct_text)
+_Constructor.add_constructor(None, _Constructor.construct_untagged)
 
 
 def parsed(config: ParseConfig, ctx: StepContext, read: Callable[[str, str], Any]) -> Succeeded:
     """Read the file and evaluate all outputs, or none. Raises Invalid and ExpressionError."""
-    document = read(read_text(ctx, config.path), config.path)
-    env = {**(document if isinstance(document, dict) else {}), "$env": document}
-    return Succeeded(outputs_from(env, config.outputs))
+    text = read_text(ctx, config.path)
+    if not text:
+        raise Invalid(f"file {config.path!r} is empty")
+    return Succeeded(outputs_from(read(text, config.path), config.outputs))
 
 
-def outputs_from(env: dict[str, Any], outputs: Sequence[Output]) -> dict[str, Any]:
+def outputs_from(document: Any, outputs: Sequence[Output]) -> dict[str, Any]:
     """Evaluate the outputs. Raises ExpressionError naming the output that is wrong, Invalid for what is no data."""
-    return {output.name: _evaluated(env, output) for output in outputs}
+    keyed = isinstance(document, dict)
+    env = {**(document if keyed else {}), "$env": document}
+    return {output.name: _evaluated(env, output, strict=not keyed) for output in outputs}
 
 
-def _evaluated(env: dict[str, Any], output: Output) -> Any:
+def _evaluated(env: dict[str, Any], output: Output, *, strict: bool) -> Any:
+    """Evaluate one output; a document without keys has no variables, and to name one is an error."""
     try:
-        value = expression.evaluate(output.from_expression, env)
+        value = expression.evaluate(output.from_expression, env, strict=strict)
     except ExpressionError as error:
         raise ExpressionError(f"output {output.name!r}: {error.what}", error.column) from None
     return plain(output.name, value)
@@ -74,7 +114,7 @@ def plain(name: str, value: Any) -> Any:
 
 
 def read_yaml(text: str, path: str) -> Any:
-    """Read the first document of YAML 1.2. Raises Invalid with the line."""
+    """Read the first document of YAML, as Kubernetes does: yes is true, 017 is 15. Raises Invalid."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = _Constructor
     try:
@@ -133,13 +173,22 @@ def _dates_as_text(value: Any) -> Any:
         return {key: _dates_as_text(below) for key, below in value.items()}
     if isinstance(value, list):
         return [_dates_as_text(below) for below in value]
-    return value.isoformat() if isinstance(value, datetime.date | datetime.time) else value
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        raise Invalid("it has a whole number of more than 64 bits, which TOML does not know")
+    return _moment(value) if isinstance(value, datetime.date | datetime.time) else value
+
+
+def _moment(value: datetime.date | datetime.time) -> str:
+    text = value.isoformat().replace("+00:00", "Z")
+    return re.sub(r"(\.[0-9]*?)0+(?=[Z+-]|$)", r"\1", text)
 
 
 def _plain_keys(value: Any) -> Any:
     """Keys are text, as in JSON: Kargo reads YAML through it."""
     if isinstance(value, dict):
         return {_key(key): _plain_keys(below) for key, below in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("infinite, or not a number")
     return [_plain_keys(below) for below in value] if isinstance(value, list) else value
 
 

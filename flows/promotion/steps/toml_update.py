@@ -67,4 +67,4 @@ def _child(holder: Any, part: str) -> Any:
 def _quoted(text: str) -> str:
     """Write text in single quotes unless they cannot hold it."""
     literal = "'" not in text and text.isprintable()
-    return f"'{text}'" if literal else json.dumps(text, ensure_ascii=False)
+    return f"'{text}'" if literal else json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")

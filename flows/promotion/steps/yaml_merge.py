@@ -25,11 +25,15 @@ class Config(Model):
 
 
 def run(config: Config, ctx: StepContext) -> Succeeded:
-    """Merge: maps key by key, null deletes, everything else is replaced as a whole."""
+    """Merge: maps key by key, null deletes, lists and single values are replaced as a whole."""
     files = [name for name in config.in_files if not config.ignore_missing_files or ctx.path(name).is_file()]
     merged: Any = None
     for name in files:
-        merged = merge(merged, _read(ctx, name))
+        over = _read(ctx, name)
+        try:
+            merged = merge(merged, over)
+        except Invalid as error:
+            raise Invalid(f"file {name!r} cannot be merged: {error}") from None
     target = ctx.path(config.out_file)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_whole(target, _written(merged).encode())
@@ -37,17 +41,30 @@ def run(config: Config, ctx: StepContext) -> Succeeded:
 
 
 def merge(base: Any, over: Any) -> Any:
-    """Lay one document over another. `base` is changed."""
+    """Lay one document over another. `base` is changed. Raises Invalid where they differ in kind."""
     if over is None:
         return base
+    if base is not None and _kind(base) != _kind(over):
+        raise Invalid(f"{_kind(over)} cannot be laid over {_kind(base)}: give both the same kind, or null first")
     if not isinstance(over, CommentedMap) or not isinstance(base, CommentedMap):
         return over
     for key, value in over.items():
         if value is None:
             base.pop(key, None)
         else:
-            base[key] = merge(_unshared(base.get(key)), value)
+            base[key] = _below(key, base.get(key), value)
     return base
+
+
+def _below(key: Any, base: Any, over: Any) -> Any:
+    try:
+        return merge(_unshared(base), over)
+    except Invalid as error:
+        raise Invalid(f"below {key!r}: {error}") from None
+
+
+def _kind(value: Any) -> str:
+    return "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list) else "a single value"
 
 
 def _unshared(value: Any) -> Any:
@@ -79,7 +96,7 @@ def _written(merged: Any) -> str:
         return ""
     stream = StringIO()
     _yaml().dump(merged, stream)
-    return stream.getvalue()
+    return stream.getvalue().removesuffix("...\n")
 
 
 def _message(files: list[str], out_file: str) -> str:

@@ -34,7 +34,7 @@ def body(kind, content, *, status=200):
         ("application/vnd.yaml", "a: 1", {}),
         ("text/html", "NaN", {}),
         (YAML, "up", "up"),
-        (YAML, "on: 2024-01-01\n1: yes", {"on": "2024-01-01", "1": "yes"}),
+        (YAML, "on: 2024-01-01\n1: yes", {"on": "2024-01-01", "1": True}),
         ("Text/YAML", "[1]", [1]),
         (TEXT, "{}", "{}"),
     ],

@@ -23,10 +23,10 @@ def merge(root, *texts, **config):
         pytest.param(["# top\na: 1 # one\nb: {c: 'x'}\n", "b: {d: 2}\n"], "# top\na: 1 # one\nb: {c: 'x', d: 2}\n",
                      id="comments"),
         pytest.param(["a: {b: {c: 1}}\n", "a: {b: null}\n"], "a: {}\n", id="null-deletes-below"),
-        pytest.param(["a: 1\n", "a: {b: 1}\n"], "a: {b: 1}\n", id="map-over-scalar"),
-        pytest.param(["a: {b: 1}\n", "a: [1]\n"], "a: [1]\n", id="list-over-map"),
         pytest.param(["x: &x {k: 1}\ny: *x\n", "y: {k: 2}\n"], "x: {k: 1}\ny:\n  k: 2\n", id="alias-is-parted"),
-        pytest.param(["[1]\n", "a: 1\n"], "a: 1\n", id="map-over-list-at-the-top"),
+        pytest.param(["a: {b: 1}\n", "a: null\n", "a: [1]\n"], "a: [1]\n", id="another-kind-after-null"),
+        pytest.param(["a: null\n", "a: {b: 1}\n"], "a: {b: 1}\n", id="map-over-null"),
+        pytest.param(["x\n", "y\n"], "y\n", id="single-values"),
         pytest.param(["", ""], "", id="nothing"),
     ],
 )  # fmt: skip
@@ -50,3 +50,18 @@ def test_broken(tmp_path, text):
     """A file that is no YAML is named with the line."""
     with pytest.raises(Invalid, match=r"file '1\.yaml' is not valid YAML"):
         merge(tmp_path, "a: 1\n", text)
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (["a: 1\n", "a: {b: 1}\n"], "below 'a': a mapping cannot be laid over a single value"),
+        (["a: {b: {c: 1}}\n", "a: {b: [1]}\n"], "below 'a': below 'b': a list cannot be laid over a mapping"),
+        (["a: {b: 1}\n", "a: 5\n"], "a single value cannot be laid over a mapping"),
+        (["[1]\n", "a: 1\n"], "file '1.yaml' cannot be merged: a mapping"),
+    ],
+)
+def test_another_kind(tmp_path, texts, said):
+    """A value of another kind is more likely a mistake than meant, and Kargo refuses it."""
+    with pytest.raises(Invalid, match=said):
+        merge(tmp_path, *texts)
