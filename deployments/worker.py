@@ -29,6 +29,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.client.schemas.sorting import FlowRunSort
+from prefect.context import AsyncClientContext
 from prefect.exceptions import Abort, Pause
 from prefect.flow_engine import run_flow
 from prefect.flows import Flow
@@ -75,6 +76,8 @@ class RunLoop:
         # By task: a run that was taken for dead and scheduled again may be here twice for a moment.
         self._tasks: dict[asyncio.Task[None], tuple[UUID, Stop]] = {}
         self._beside: list[Future[Any]] = []
+        self._client: AsyncClientContext | None = None
+        self.keep(self._share_client())
 
     @property
     def running(self) -> list[UUID]:
@@ -85,6 +88,13 @@ class RunLoop:
         """Run something beside the flow runs until the loop ends."""
         self._beside.append(asyncio.run_coroutine_threadsafe(work, self._loop))
 
+    async def _share_client(self) -> None:
+        """Keep one client of Prefect's API for all runs: its certificates alone are most of a megabyte."""
+        shared = AsyncClientContext()
+        async with shared.client:
+            self._client = shared
+            await asyncio.Event().wait()
+
     async def run(self, flow_run_id: UUID, work: Coroutine[Any, Any, Any]) -> None:
         """Run to the end, seen from another loop. Cancelling this does not cancel the work."""
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._run(flow_run_id, work), self._loop))
@@ -93,6 +103,8 @@ class RunLoop:
         stop = Stop()
         context = contextvars.Context()
         context.run(STOP.set, stop)
+        if self._client:
+            context.run(AsyncClientContext.__var__.set, self._client)
         task = self._loop.create_task(work, context=context)
         self._tasks[task] = (flow_run_id, stop)
         try:
