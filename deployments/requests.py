@@ -15,6 +15,7 @@ from flows.call_off import call_off, cancel_run
 from flows.clean_up import begin_clean_up
 from flows.keep_queues import end_what_it_superseded
 from flows.promotion.admission import Declined, Wish, admit, check_wish
+from flows.promotion.refused import refusals_told
 from flows.promotion.retry import retry
 from flows.promotion.wish_back import wish_back
 from flows.publish import tell, tell_verification
@@ -54,7 +55,9 @@ async def ask_promotions(here: World, wishes: Sequence[Wish]) -> tuple[list[Prom
     whose Promotion could not be made or started. Raises what went wrong when there is none at all.
     """
     for wish in wishes:
-        await check_wish(here.ledger, wish, datetime.now(UTC))
+        wanted = f"promote {wish.freight or 'the candidate'} to Stage {wish.stage!r} and others"
+        async with refusals_told(here.ledger, wish.project, wish.stage, wish.actor, wanted):
+            await check_wish(here.ledger, wish, datetime.now(UTC))
     made: list[PromotionRecord] = []
     failed: list[tuple[str, Exception]] = []
     for wish in wishes:

@@ -17,6 +17,7 @@ from flows.promotion.admission import inflated
 from flows.promotion.approvers import (
     ApprovalAnswer,
     Vote,
+    answerer,
     counted,
     decision_of,
     impossible,
@@ -99,6 +100,9 @@ async def _votes(
     known = [vote_from(each) for each in await here.ledger.promotions.decisions(record.project, record.name)]
     answers = await answers_to(run.id, QUESTION, here.settings.identity_key_file)
     votes, ignored = counted(approvals, record.actor, answers, known)
+    if ignored:
+        who, said = answerer(answers[-1]), f"an answer to Promotion {record.name!r} does not count: {ignored}"
+        await here.ledger.promotions.note(record.project, record.name, "AnswerIgnored", who, said, answers[-1].at)
     for vote in votes[len(known) :]:
         await here.ledger.promotions.decide(decision_of(record.project, record.name, vote))
     return votes, ignored

@@ -13,7 +13,7 @@ from blocks.ledger.freight_rows import pin
 from blocks.ledger.part import Part
 from blocks.ledger.pertinent import newest, pertinent
 from blocks.ledger.promotion_rows import IS_OPEN, OPEN, all_promotions, locked, named, write_promotion_event
-from blocks.ledger.records import CONTROLLER, Phase, PromotionRecord
+from blocks.ledger.records import CONTROLLER, Json, Phase, PromotionRecord
 from blocks.ledger.tables import promotions
 
 _OF_KIND = {
@@ -26,8 +26,10 @@ _OF_KIND = {
 class PromotionQueries(Part):
     """Start-or-attach creation, and lists with limits."""
 
-    async def create(self, record: PromotionRecord) -> PromotionRecord:
+    async def create(self, record: PromotionRecord, inputs: Json | None = None) -> PromotionRecord:
         """Keep a new promotion; one of the same name or the same flow run is returned as it is.
+
+        `inputs`, what it was admitted by, go into the trail.
 
         So is the open one that Drayage itself made of the same Freight to the same Stage, or the one, open or not,
         that it made to take back the same failure, by constraint: who gets a record of another flow run came second.
@@ -39,7 +41,8 @@ class PromotionQueries(Part):
                 return await _twin(connection, record)
             await pin(connection, record.project, record.freight)
             message = f"{record.actor} asked to promote Freight {record.freight!r} to Stage {record.stage!r}"
-            await write_promotion_event(connection, record, "Created", record.actor, message, record.created_at)
+            at = record.created_at
+            await write_promotion_event(connection, record, "Created", record.actor, message, at, inputs)
             return record
 
     async def get(self, project: str, name: str) -> PromotionRecord | None:

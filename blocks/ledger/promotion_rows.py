@@ -70,11 +70,15 @@ async def write_promotion_event(
     more: Json | None = None,
 ) -> None:
     """Add `Promotion<verb>` to the trail, with `more` data than every such event has."""
-    data = {"stage": record.stage, "freight": record.freight, "origin": record.origin, "reason": record.reason}
+    data: Json = {"stage": record.stage, "freight": record.freight, "origin": record.origin, "reason": record.reason}
     if record.target:
         data |= {"target": record.target, "request": record.request}
     if record.rollback:
         data["rollback"] = record.rollback
+    if record.intent:
+        data["intent"] = record.intent
+    if record.break_glass:
+        data["breakGlass"] = True
     data |= more or {}
     subject = f"{record.kind}/{record.name}"
     await write_event(connection, AuditEvent(record.project, f"Promotion{verb}", subject, actor, message, at, data))

@@ -61,7 +61,7 @@ class PromotionSteps(Part):
         """Write `Promotion<verb>` to the audit trail, once for the same actor and time. Raises NotFound."""
         async with self._database.write() as connection:
             record = await locked(connection, project, name)
-            same = {"type": f"Promotion{verb}", "subject": f"Promotion/{name}", "actor": actor, "at": at}
+            same = {"type": f"Promotion{verb}", "subject": f"{record.kind}/{name}", "actor": actor, "at": at}
             known = sa.select(audit.c.id).where(
                 audit.c.project == project, *(audit.c[key] == each for key, each in same.items())
             )

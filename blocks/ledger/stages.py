@@ -12,7 +12,7 @@ from blocks.ledger.audit import write_event
 from blocks.ledger.freight_rows import pin
 from blocks.ledger.part import Part
 from blocks.ledger.passings import AT_ONCE, Passing, pass_all
-from blocks.ledger.records import AuditEvent, Hold, Standing, Visit
+from blocks.ledger.records import CONTROLLER, AuditEvent, Hold, Standing, Visit
 from blocks.ledger.standings import standings_of
 from blocks.ledger.tables import approvals, holds, stage_metadata, visits
 from blocks.ledger.visits import all_visits, in_stage, leave, mark_verified, open_visits
@@ -122,7 +122,8 @@ class Stages(Part):
                 if origin in origins:
                     await leave(connection, visit, now)
             for origin in origins:
-                await hold_rules.lift(connection, project, stage, origin)
+                message = f"Stage {stage!r} takes nothing of {origin} any more"
+                await hold_rules.lift(connection, project, stage, origin, CONTROLLER, message, now)
 
     async def remove(self, project: str, stage: str, now: datetime) -> None:
         """Forget a deleted Stage: marks, approvals, holds and metadata go, visits stay as closed history."""
@@ -144,13 +145,8 @@ class Stages(Part):
     async def clear_hold(self, project: str, stage: str, origin: str, actor: str, now: datetime) -> bool:
         """Lift a hold; False when there was none."""
         async with self._database.write() as connection:
-            if not await hold_rules.lift(connection, project, stage, origin):
-                return False
             message = f"the hold on {origin} in Stage {stage!r} was lifted"
-            subject, data = f"Stage/{stage}", {"stage": stage, "origin": origin}
-            event = AuditEvent(project, "AutoPromotionHoldLifted", subject, actor, message, now, data)
-            await write_event(connection, event)
-            return True
+            return await hold_rules.lift(connection, project, stage, origin, actor, message, now)
 
 
 def _event(type: str, project: str, stage: str, freight: str, actor: str, message: str, now: datetime) -> AuditEvent:

@@ -35,6 +35,9 @@ class Verifications(Part):
         async with self._database.write() as connection:
             adding = rows.insert(connection, verifications).values(rows.values(record)).on_conflict_do_nothing()
             if await rows.changed(connection, adding):
+                await _tell(
+                    connection, record, "Started", record.actor, f"{record.actor} asked for it", record.started_at
+                )
                 return record
             in_the_way = sa.or_(verifications.c.id == record.id, _open_in(record.stage))
             query = _all().where(verifications.c.project == record.project, in_the_way)
@@ -223,11 +226,17 @@ async def _end(connection: AsyncConnection, ended: VerificationRecord, actor: st
     await connection.execute(
         sa.update(verifications).where(_is(ended.project, ended.id)).values(change | {"lease_until": None})
     )
-    type = f"FreightVerification{EVENTS[ended.phase]}"
-    data = {"stage": ended.stage, "verification": ended.id, "promotion": ended.promotion}
-    for freight in ended.collection.values():
+    await _tell(connection, ended, EVENTS[ended.phase], actor, ended.message, now)
+
+
+async def _tell(
+    connection: AsyncConnection, record: VerificationRecord, verb: str, actor: str, message: str, now: datetime
+) -> None:
+    data = {"stage": record.stage, "verification": record.id, "promotion": record.promotion}
+    for freight in record.collection.values():
         subject, detail = f"Freight/{freight}", data | {"freight": freight}
-        await write_event(connection, AuditEvent(ended.project, type, subject, actor, ended.message, now, detail))
+        event = AuditEvent(record.project, f"FreightVerification{verb}", subject, actor, message, now, detail)
+        await write_event(connection, event)
 
 
 async def _revoke(connection: AsyncConnection, ended: VerificationRecord, now: datetime) -> None:

@@ -11,6 +11,7 @@ from flows.promotion.decided import as_json
 from flows.promotion.gates import Entering, refusal
 from flows.promotion.inflate import TaskLookup, inflate
 from flows.promotion.model import PromotionTaskSpec, TaskReference
+from flows.promotion.refused import refusals_told
 from flows.stage.candidate import Promote, candidate, held_origins, intent
 from flows.stage.outlook import Outlook, read_outlook
 from flows.stage.parsed import Parsed
@@ -61,8 +62,10 @@ async def admit(ledger: Ledger, wish: Wish, now: datetime, ulid: str) -> Promoti
     """
     if wish.flow_run_id and (known := await ledger.promotions.by_flow_run(wish.flow_run_id)):
         return known
-    check_breaking(wish)
-    outlook, stage, freight = await examine(ledger, wish, now)
+    wanted = f"promote {wish.freight or 'the candidate'} to Stage {wish.stage!r}"
+    async with refusals_told(ledger, wish.project, wish.stage, wish.actor, wanted):
+        check_breaking(wish)
+        outlook, stage, freight = await examine(ledger, wish, now)
     if wish.automatic and not wish.rollback and (sentence := _unwanted(outlook, stage, freight, now)):
         await ledger.audit.record(_skipped(wish, freight, sentence, now))
         return Declined(sentence)
@@ -70,7 +73,8 @@ async def admit(ledger: Ledger, wish: Wish, now: datetime, ulid: str) -> Promoti
     if refusal(entering.gates(now)):
         await ledger.audit.record(_refused(wish, entering, now))
     _check_entry(entering, now)
-    record = await ledger.promotions.create(await frozen(ledger, outlook, stage, freight, wish, now, ulid))
+    record = await frozen(ledger, outlook, stage, freight, wish, now, ulid)
+    record = await ledger.promotions.create(record, {"gates": [as_json(gate) for gate in entering.gates(now)]})
     if wish.automatic and record.flow_run_id != wish.flow_run_id:
         return Declined(f"{freight.alias} is already on its way to {stage.name!r} (Promotion {record.name})")
     if wish.break_glass:

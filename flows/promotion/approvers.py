@@ -183,6 +183,12 @@ def counted(
     return kept, ignored
 
 
+def answerer(answer: Answer) -> str:
+    """Who says to have given an answer that may not count."""
+    vote = vote_of(answer)
+    return "unnamed person" if isinstance(vote, str) else vote.who.actor
+
+
 def rejection(votes: Sequence[Vote]) -> Vote | None:
     """The first vote against, which outweighs all others."""
     return next((each for each in votes if not each.approved), None)

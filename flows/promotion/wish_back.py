@@ -5,6 +5,7 @@ from dataclasses import replace
 from blocks.errors import Refused
 from blocks.ledger.ledger import Ledger
 from flows.promotion.admission import Wish
+from flows.promotion.refused import refusals_told
 from flows.stage.history import read_history
 from flows.stage.pipeline import read_pipeline
 from flows.stage.rollback import GoBack, by_hand, undone
@@ -26,4 +27,5 @@ async def wish_back(ledger: Ledger, wish: Wish) -> Wish:
     verdict = by_hand(history, wish.origin)
     if isinstance(verdict, GoBack):
         return replace(wish, freight=verdict.freight, rollback=verdict.undoes, reason=wish.reason or verdict.why)
-    raise Refused(f"{verdict.sentence}; name the Freight to go back to")
+    async with refusals_told(ledger, wish.project, wish.stage, wish.actor, f"take Stage {wish.stage!r} back"):
+        raise Refused(f"{verdict.sentence}; name the Freight to go back to")

@@ -13,6 +13,7 @@ from flows.promotion.approvers import (
     ApprovalAnswer,
     Terms,
     Vote,
+    answerer,
     counted,
     impossible,
     missing,
@@ -41,7 +42,11 @@ async def run(config: Config, ctx: StepContext) -> Succeeded | Waiting | Failed:
     assert ctx.people is not None
     if reason := impossible([config], ctx.actor, ctx.people.proves):
         return Failed(reason)
-    votes, ignored = counted([config], ctx.actor, await ctx.people.answers())
+    answers = await ctx.people.answers()
+    votes, ignored = counted([config], ctx.actor, answers)
+    if ignored:
+        said = f"an answer to step {ctx.alias!r} does not count: {ignored}"
+        await ctx.people.note("AnswerIgnored", answerer(answers[-1]), said, answers[-1].at)
     for each in votes:
         verb = "Approved" if each.approved else "Rejected"
         message = f"{each.who.actor} {verb.lower()} step {ctx.alias!r}: {each.comment or 'no comment'}"

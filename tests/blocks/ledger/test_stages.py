@@ -162,6 +162,14 @@ async def test_holds_follow_intent_on_success(ledger):
     await promote(ledger, "d", "f4", intent="resume", minutes=4)
 
     assert await ledger.stages.holds("p") == []
+    told = [each for each in await ledger.audit.list("p", stage="test") if each.type.startswith("AutoPromotionHold")]
+    assert [(each.type.removeprefix("AutoPromotionHold"), each.data["promotion"], each.actor) for each in told] == [
+        ("Lifted", "d", "email:ann@example.com"),
+        ("Established", "c", "email:ann@example.com"),
+        ("Established", "a", "email:ann@example.com"),
+    ]
+    created = await ledger.audit.list("p", promotion="d", type="PromotionCreated")
+    assert [each.data["intent"] for each in created] == ["resume"]
 
 
 async def test_a_hold_can_be_lifted_by_hand(ledger):
@@ -209,6 +217,8 @@ async def test_an_origin_no_longer_requested_leaves(ledger):
 
     assert list(await ledger.stages.current("p", "test")) == [OTHER]
     assert await ledger.stages.holds("p") == []
+    (lifted,) = await ledger.audit.list("p", type="AutoPromotionHoldLifted")
+    assert (lifted.actor, lifted.data["origin"]) == ("controller:drayage", ORIGIN)
 
 
 async def test_standings_of_many_freight_take_few_queries(ledger, count_statements):

@@ -107,3 +107,14 @@ def test_approvers_refused(approver):
     """Each is exactly one of name, claim with value, and role."""
     with pytest.raises(ValidationError):
         Config.model_validate({"approvers": [approver]})
+
+
+async def test_what_does_not_count_is_told():
+    """An answer of somebody who may not decide, and one that is none, are in the trail with the reason."""
+    said = Said(approve("eve"))
+    await step(said, approvers=[ANN])
+    assert [(verb, actor) for verb, actor, _, _ in said.trail] == [("AnswerIgnored", "eve (unauthenticated)")]
+    assert "an answer to step 'go' does not count: " in said.trail[0][2]
+    said = Said({"decision": "perhaps"})
+    await step(said)
+    assert [(verb, actor) for verb, actor, _, _ in said.trail] == [("AnswerIgnored", "unnamed person")]
