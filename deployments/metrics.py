@@ -42,6 +42,16 @@ async def read_metrics(ledger: Ledger, project: str = "", since: str = "30d", st
     return [each for measures in found for each in measures]
 
 
+def shortened(measures: Sequence[Measures]) -> list[str]:
+    """Say of which projects less was measured than asked for, because too much happened there."""
+    days = {each.project: each.days for each in measures if each.cut}
+    return [
+        f"project {project!r}: only the last {found:.3g} days are measured, more happened before than is looked at; "
+        "ask for one --stage or a shorter --since"
+        for project, found in days.items()
+    ]
+
+
 def row(measures: Measures) -> tuple[str, ...]:
     """One line of the table."""
     rate = measures.change_failure_rate

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Sequence
+from hashlib import sha256
 
 from prefect.artifacts import Artifact
 from prefect.client.orchestration import PrefectClient, get_client
@@ -11,10 +12,22 @@ from prefect.client.schemas.filters import ArtifactCollectionFilter, ArtifactCol
 AT_ONCE = 50
 """Artifacts that are read in one request."""
 
+WRITTEN_AT_ONCE = 8
+"""Artifacts that are written at the same time."""
+
+_PLAIN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+
 
 def key(*parts: str) -> str:
-    """Name an artifact as Prefect allows: letters, digits and dashes."""
-    return re.sub(r"[^a-z0-9-]+", "-", "-".join(parts).lower()).strip("-")
+    """Name an artifact as Prefect allows: lower-case letters, digits and dashes, two dashes between the parts.
+
+    Different parts give different names: where a part says more than a name may, a digest of all follows after three
+    dashes.
+    """
+    if all(_PLAIN.fullmatch(part) for part in parts):
+        return "--".join(parts)
+    said = "--".join(re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-") for part in parts).strip("-")
+    return f"{said}---{sha256(repr(parts).encode()).hexdigest()[:16]}"
 
 
 async def renew(artifacts: Sequence[Artifact]) -> int:
@@ -25,7 +38,13 @@ async def renew(artifacts: Sequence[Artifact]) -> int:
     async with get_client() as client:
         known = await _known(client, list(wanted))
         fresh = [each for name, each in wanted.items() if known.get(name) != (each.description, await each.aformat())]
-        await asyncio.gather(*(each.acreate(client) for each in fresh))
+        gate = asyncio.Semaphore(WRITTEN_AT_ONCE)
+
+        async def write(artifact: Artifact) -> None:
+            async with gate:
+                await artifact.acreate(client)
+
+        await asyncio.gather(*map(write, fresh))
     return len(fresh)
 
 

@@ -10,6 +10,7 @@ import httpx
 from prefect.artifacts import Artifact, MarkdownArtifact, TableArtifact
 from prefect.client.orchestration import get_client
 
+from blocks.ledger.healths import StageHealth
 from blocks.ledger.records import PromotionRecord, Standing, VerificationRecord, Visit
 from flows.announce import event, post, stage_resource
 from flows.artifacts import key, renew
@@ -120,11 +121,12 @@ async def shown(here: World, project: str, stages: Sequence[str], now: datetime)
     outlook = await read_outlook(here.ledger, project)
     if lacking := {p.freight for name in stages for p in waiting_in(outlook, name)} - outlook.freight.keys():
         outlook = await read_outlook(here.ledger, project, also=lacking)
-    rows = project_rows(outlook, await _healths(here, project))
+    healths = await here.ledger.healths.of(project)
+    rows = project_rows(outlook, {name: _seen(each) for name, each in healths.items()})
     found: list[Artifact] = [TableArtifact(table=rows, key=key("project", project), description=f"Project {project}")]
     for stage in stages:
         if stage in outlook.pipeline.stages:
-            page = await _page(here, outlook, stage, now)
+            page = await _page(here, outlook, stage, now, healths.get(stage))
             found.append(
                 MarkdownArtifact(markdown=page, key=key("stage", project, stage), description=f"Stage {stage}")
             )
@@ -132,7 +134,7 @@ async def shown(here: World, project: str, stages: Sequence[str], now: datetime)
     return found
 
 
-async def _page(here: World, outlook: Outlook, stage: str, now: datetime) -> str:
+async def _page(here: World, outlook: Outlook, stage: str, now: datetime, health: StageHealth | None) -> str:
     project = outlook.pipeline.project
     visits = await here.ledger.stages.visits(project, stage, HISTORY)
     past = await here.ledger.freight.many(project, sorted({visit.freight for visit in visits}))
@@ -140,7 +142,7 @@ async def _page(here: World, outlook: Outlook, stage: str, now: datetime) -> str
     verification = await here.ledger.verifications.latest(project, stage)
     [measures] = await read_measures(here.ledger, project, [stage], now - LATELY, now, stage)
     paused = await paused_sentence(here, project, stage) if waiting_in(outlook, stage) else ""
-    return stage_page(outlook, stage, history, verification, measures, now, paused)
+    return stage_page(outlook, stage, history, verification, measures, now, paused, health)
 
 
 def _freight_artifact(outlook: Outlook, visit: Visit) -> Artifact:
@@ -150,7 +152,6 @@ def _freight_artifact(outlook: Outlook, visit: Visit) -> Artifact:
     return MarkdownArtifact(markdown=page, key=name, description=f"Freight {freight.alias}")
 
 
-async def _healths(here: World, project: str) -> dict[str, str]:
-    """How each Stage is, as it was last seen, with its first drift."""
-    known = await here.ledger.healths.of(project)
-    return {name: "; ".join([each.status, *each.drift[:1]]) for name, each in known.items()}
+def _seen(health: StageHealth) -> str:
+    """How a Stage is, as it was last seen, with its first drift."""
+    return "; ".join([health.status, *health.drift[:1]])

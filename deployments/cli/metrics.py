@@ -20,10 +20,12 @@ def metrics(project: AnyProject = "", stage: StageFilter = "", since: Since = "3
     if output not in FORMATS:
         raise typer.BadParameter(f"{output!r} is none of {', '.join(FORMATS)}", param_hint="--output")
     from deployments.command import run_command
-    from deployments.metrics import COLUMNS, read_metrics, row, shape
+    from deployments.metrics import COLUMNS, read_metrics, row, shape, shortened
     from flows.metrics.openmetrics import openmetrics
 
     found = run_command(lambda here: read_metrics(here.ledger, project, since, stage), prefect=False)
+    for sentence in shortened(found):
+        typer.echo(sentence, err=True)
     if output == "openmetrics":
         print(openmetrics(found), end="")
     elif output == "json":

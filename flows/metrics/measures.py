@@ -12,7 +12,7 @@ time to restore     from the first failure to the next successful verification i
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from statistics import median
 
@@ -24,7 +24,10 @@ RESTORED = "FreightVerificationSucceeded"
 
 @dataclass(frozen=True)
 class Measures:
-    """The measures of one Stage. What cannot be said is None: no median of nothing, no rate of no changes."""
+    """The measures of one Stage. What cannot be said is None: no median of nothing, no rate of no changes.
+
+    `cut` tells that more happened in its project than is looked at, so that `days` are fewer than were asked for.
+    """
 
     project: str
     stage: str
@@ -35,6 +38,7 @@ class Measures:
     lead_times: tuple[timedelta, ...] = ()
     restore_times: tuple[timedelta, ...] = ()
     failing_since: datetime | None = None
+    cut: bool = False
 
     @property
     def deployments_per_day(self) -> float:
@@ -64,6 +68,7 @@ def measured(
     found: Mapping[str, datetime],
     first: Mapping[tuple[str, str], datetime],
     days: float,
+    cut: bool = False,
 ) -> list[Measures]:
     """Measure Stages, the given ones and those that something happened in, from changes in the order of time.
 
@@ -74,7 +79,8 @@ def measured(
         by_stage[name] = []
     for change in changes:
         by_stage[change.stage].append(change)
-    return [_of(project, name, each, found, first, days) for name, each in by_stage.items() if name]
+    every = [_of(project, name, each, found, first, days) for name, each in by_stage.items() if name]
+    return [replace(each, cut=True) for each in every] if cut else every
 
 
 def _of(

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from blocks.ledger.healths import StageHealth
 from blocks.ledger.records import FreightRecord, Phase, PromotionRecord, Standing, VerificationRecord, Visit
 from flows.duration import format_duration
 from flows.freight.describe import cell, one_line, versions
@@ -17,6 +18,9 @@ MOST_ROWS = 1_000
 
 MOST_WAITING = 20
 """Promotions shown in the queue of one Stage."""
+
+MOST_WRONG = 20
+"""Issues and drift shown of one Stage."""
 
 Past = Sequence[tuple[FreightRecord, Visit]]
 
@@ -61,10 +65,11 @@ def stage_page(
     measures: Measures,
     now: datetime,
     paused: str = "",
+    health: StageHealth | None = None,
 ) -> str:
-    """A Stage in Markdown: who waits for what, how it went lately, and its history of Freight, newest first.
+    """A Stage in Markdown: how it is, who waits for what, how it went lately, its history of Freight, newest first.
 
-    `paused` says that its work queue was paused.
+    `paused` says that its work queue was paused; `health` is None where it holds nothing, or nobody has looked yet.
     """
     mode = "promotes by itself" if outlook.pipeline.auto(stage) else "is promoted by people"
     return "\n".join(
@@ -72,6 +77,10 @@ def stage_page(
             f"# {outlook.pipeline.project}/{stage}",
             "",
             f"This Stage {mode}.",
+            "",
+            "## Health",
+            "",
+            *_health(health),
             "",
             "## Queue",
             "",
@@ -86,6 +95,19 @@ def stage_page(
             *_history(history),
         ]
     )
+
+
+def _health(health: StageHealth | None) -> list[str]:
+    if health is None:
+        return ["Not known: it holds nothing, or nobody has looked yet."]
+    wrong = [*health.issues, *health.drift]
+    more = [f"- and {len(wrong) - MOST_WRONG} more"] if len(wrong) > MOST_WRONG else []
+    return [
+        f"**{health.status}** since {_time(health.since)}",
+        *[""] * bool(wrong),
+        *(f"- {cell(each)}" for each in wrong[:MOST_WRONG]),
+        *more,
+    ]
 
 
 def _queue(

@@ -4,10 +4,15 @@ import re
 from datetime import timedelta
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from blocks.ledger.changes import Change
+from blocks.ledger.ledger import Ledger
+from blocks.ledger.records import AuditEvent
+from deployments.metrics import shortened
 from flows.metrics.measures import measured
 from flows.metrics.openmetrics import openmetrics
+from flows.metrics.read import read_measures
 from tests.blocks.ledger.samples import at
 
 OK, FAILED, ERRORED = "PromotionSucceeded", "PromotionFailed", "PromotionErrored"
@@ -117,3 +122,29 @@ def test_openmetrics_text():
     assert 'drayage_lead_time_seconds{project="p\\"\\\\\\n",stage="b"}' not in text
     assert samples > 10
     assert openmetrics([]).endswith("# EOF\n")
+
+
+def test_prometheus_reads_the_text():
+    """The parser that Prometheus' own client has takes it, escapes and all, and finds the same numbers."""
+    odd = measured('p"\\\n', ["a", "b"], [Change("a", OK, "f1", "x", at(5))], FOUND, {("a", "f1"): at(5)}, 1.5)
+    families = {each.name: each for each in text_string_to_metric_families(openmetrics(odd))}
+    assert {each.type for each in families.values()} == {"gauge"}
+    lead = families["drayage_lead_time_seconds"]
+    assert lead.unit == "seconds"
+    assert [(each.labels, each.value) for each in lead.samples] == [({"project": 'p"\\\n', "stage": "a"}, 300.0)]
+    assert len(families["drayage_window_seconds"].samples) == 2
+
+
+async def test_more_than_is_looked_at(tmp_path):
+    """Where more happened than is looked at, the time measured is shorter, rates are over that time, and it is said."""
+    ledger = await Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")
+    for minute in range(6):
+        data = {"stage": "prod", "freight": "f1", "promotion": f"a{minute}"}
+        await ledger.audit.record(AuditEvent("p", OK, f"Promotion/a{minute}", "ann", "m", at(minute * 1440), data))
+    now = at(6 * 1440)
+    [cut] = await read_measures(ledger, "p", ["prod"], at(-1440), now, limit=3)
+    assert (cut.days, cut.deployments, cut.deployments_per_day) == (3.0, 3, 1.0)
+    assert shortened([cut])[0].startswith("project 'p': only the last 3 days are measured")
+    [whole] = await read_measures(ledger, "p", ["prod"], at(0), now, limit=6)
+    assert (whole.days, whole.deployments, shortened([whole])) == (6.0, 6, [])
+    await ledger.close()

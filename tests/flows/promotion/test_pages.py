@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from blocks.ledger.healths import StageHealth
 from blocks.ledger.records import Phase
 from flows.metrics.measures import Measures
 from flows.promotion import pages
@@ -72,3 +73,24 @@ def test_how_it_went_lately(measures, line):
     assert "## Last 30 days" in page
     assert line in page
     assert "Nothing is on its way." in page
+
+
+@pytest.mark.parametrize(
+    ("health", "lines"),
+    [
+        pytest.param(None, ["Not known: it holds nothing, or nobody has looked yet."], id="nobody-looked"),
+        pytest.param(
+            StageHealth("shop", "test", "Healthy", [], [], "a", NOW), ["**Healthy** since 2025-06-01"], id="healthy"
+        ),
+        pytest.param(
+            StageHealth("shop", "test", "Unhealthy", ["a | b"], ["drifted"] * pages.MOST_WRONG, "a", NOW),
+            ["**Unhealthy** since", "\n- a \\| b\n", "\n- drifted\n", "\n- and 1 more\n"],
+            id="what-is-wrong",
+        ),
+    ],
+)
+def test_how_a_stage_is(health, lines):
+    """Its health and what is wrong with it, before anything else."""
+    page = stage_page(entering(spec()).outlook, "test", [], None, NONE, NOW, health=health)
+    about = page.partition("## Health")[2].partition("## Queue")[0]
+    assert [each for each in lines if each not in about] == []
