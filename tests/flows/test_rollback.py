@@ -7,14 +7,14 @@ from uuid import UUID
 from prefect.client.orchestration import get_client
 
 from blocks.ledger.records import CONTROLLER, Phase, PromotionRecord
-from deployments.requests import ask_promotion
+from deployments.requests import ask_promotion, ask_rollback
 from flows.auto_rollback import roll_back_failing
 from flows.promotion.admission import Wish
 from flows.rollback import rollback
 from flows.start import stage_deployment
 from flows.sweep import sweep
 from tests.servers.guestbook import Guestbook, until
-from tests.servers.plain import automatic, in_state, opened_plain, stage, template
+from tests.servers.plain import automatic, change, gated, in_state, open_gate, opened_plain, stage, template
 from tests.servers.terminal import done, drayage
 
 NOTES = [
@@ -142,6 +142,61 @@ async def test_people_go_back(machine, tmp_path):
         stages = (await done("get", "stages", "test", "-p", project, "-o", "json")).json
         assert stages["status"]["metadata"]["stableFreight"]["Warehouse/guestbook"]["name"] == freight[2].name
         assert (await client_state(run.id)) == "Promoted"
+
+
+CLOSED = {"name": "closed", "kind": "Deny", "dtstart": "20200101T000000Z", "dtend": "23000101T000000Z"}
+
+
+def windows(*known: dict) -> dict:
+    """The Stage `mends` takes back by itself what fails; promotions go within these windows."""
+    config = automatic("mends")
+    policy = {"stageSelector": {"name": "mends"}, "autoRollback": {"onPromotion": ["Failed"]}}
+    config["spec"] = {"promotionPolicies": [policy], "promotionWindows": list(known)}
+    return config
+
+
+async def test_going_back_waits_for_the_window(machine, tmp_path):
+    """Rollbacks, by people and by themselves, stand before a closed window and go on when it opens, without anybody."""
+    waits = gated()[0] | {"if": "${{ imageFrom(vars.image).Tag == '1.0.2' }}"}
+    image = [{"name": "image", "value": "sandbox.invalid/guestbook"}]
+    stages = [stage("hand", steps=NOTES[:1]), stage("mends", steps=[waits, *NOTES], vars=image)]
+    async with opened_plain(tmp_path, *stages, windows()) as pipeline:
+        here, project, freight = pipeline.here, pipeline.project, {}
+        for tag, places in {"1.0.0": ("hand", "mends"), "1.0.1": ("hand",), "1.0.2": ()}.items():
+            freight[tag] = await pipeline.push(tag)
+            for name in places:
+                await ask_promotion(here, Wish(project, name, "user:ann", freight[tag].alias))
+            for name in places:
+                await pipeline.verified(freight[tag], name, 90)
+        failing = await ask_promotion(here, Wish(project, "mends", "user:ann", freight["1.0.2"].alias))
+        await in_state(pipeline, failing, "Running", seconds=60)
+        await change(pipeline, windows(CLOSED))
+        open_gate(pipeline)
+        assert (await pipeline.ended(failing, 90)).phase is Phase.FAILED
+        by_hand = await ask_rollback(here, Wish(project, "hand", "user:ann"))
+
+        async def made() -> bool:
+            return bool(await by_itself())
+
+        async def by_itself() -> list[PromotionRecord]:
+            known = await here.ledger.promotions.list(project, "mends")
+            return [each for each in known if each.rollback == failing.name and each.flow_run_id]
+
+        await until(made, "the rollback by itself", 60)
+        backs = [by_hand, *await by_itself()]
+        for each in backs:
+            said = await in_state(pipeline, each, "AwaitingWindow", seconds=60)
+            assert said == "blocked by window 'closed' until 2300-01-01 00:00 UTC"
+        assert [each.actor for each in backs] == ["user:ann", CONTROLLER]
+
+        await change(pipeline, windows())
+        await sweep()
+        for each in backs:
+            ended = await pipeline.ended(each, 90)
+            assert (ended.phase, ended.freight) == (Phase.SUCCEEDED, freight["1.0.0"].name)
+            decided = await here.ledger.audit.list(project, promotion=each.name, type="GateDecided")
+            assert [event.data["answer"] for event in decided] == ["begin", "wait"]
+            assert decided[1].data["rule"] == "window"
 
 
 async def client_state(flow_run_id: UUID) -> str:
