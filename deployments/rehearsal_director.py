@@ -91,7 +91,9 @@ class Director:
     async def _promote(self, wanted: Promotion, rollback: bool = False) -> None:
         freight = (await self._freight(wanted.freight)).name if wanted.freight else ""
         wish = Wish(self.mover.project, wanted.stage, ACTOR, freight, reason="" if rollback else "rehearsal")
-        await self.mover.promote(await wish_back(self.stand.here.ledger, wish) if rollback else wish)
+        if rollback:
+            wish = await wish_back(self.stand.here.ledger, wish, self.stand.clock.now())
+        await self.mover.promote(wish)
 
     async def _approve(self, wanted: Wanted) -> None:
         freight, stages = await self._freight(wanted.freight), self.stand.here.ledger.stages

@@ -45,7 +45,7 @@ async def ask_rollback(here: World, wish: Wish) -> PromotionRecord:
 
     Raises Refused or NotFound with the reason before anything is made.
     """
-    return await ask_promotion(here, await wish_back(here.ledger, wish))
+    return await ask_promotion(here, await wish_back(here.ledger, wish, datetime.now(UTC)))
 
 
 async def ask_promotions(here: World, wishes: Sequence[Wish]) -> tuple[list[PromotionRecord], list[str]]:
@@ -56,8 +56,9 @@ async def ask_promotions(here: World, wishes: Sequence[Wish]) -> tuple[list[Prom
     """
     for wish in wishes:
         wanted = f"promote {wish.freight or 'the candidate'} to Stage {wish.stage!r} and others"
-        async with refusals_told(here.ledger, wish.project, wish.stage, wish.actor, wanted):
-            await check_wish(here.ledger, wish, datetime.now(UTC))
+        now = datetime.now(UTC)
+        async with refusals_told(here.ledger, wish.project, wish.stage, wish.actor, wanted, now):
+            await check_wish(here.ledger, wish, now)
     made: list[PromotionRecord] = []
     failed: list[tuple[str, Exception]] = []
     for wish in wishes:

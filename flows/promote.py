@@ -64,7 +64,7 @@ async def promote(
     wish = Wish(project, stage, run.actor, freight, warehouse, reason, run.automatic, run.id)
     async with at_work(here, run):
         if rollback and not promotion:
-            wish = await wish_back(here.ledger, wish)
+            wish = await wish_back(here.ledger, wish, datetime.now(UTC))
         return await _promote(here, run, wish, promotion)
 
 

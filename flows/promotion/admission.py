@@ -63,7 +63,7 @@ async def admit(ledger: Ledger, wish: Wish, now: datetime, ulid: str) -> Promoti
     if wish.flow_run_id and (known := await ledger.promotions.by_flow_run(wish.flow_run_id)):
         return known
     wanted = f"promote {wish.freight or 'the candidate'} to Stage {wish.stage!r}"
-    async with refusals_told(ledger, wish.project, wish.stage, wish.actor, wanted):
+    async with refusals_told(ledger, wish.project, wish.stage, wish.actor, wanted, now):
         check_breaking(wish)
         outlook, stage, freight = await examine(ledger, wish, now)
     if wish.automatic and not wish.rollback and (sentence := _unwanted(outlook, stage, freight, now)):

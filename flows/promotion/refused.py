@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 
 from blocks.errors import Refused
 from blocks.ledger.ledger import Ledger
@@ -11,7 +11,14 @@ from blocks.ledger.records import AuditEvent
 
 @asynccontextmanager
 async def refusals_told(
-    ledger: Ledger, project: str, stage: str, actor: str, wanted: str, freight: str = "", promotion: str = ""
+    ledger: Ledger,
+    project: str,
+    stage: str,
+    actor: str,
+    wanted: str,
+    now: datetime,
+    freight: str = "",
+    promotion: str = "",
 ) -> AsyncIterator[None]:
     """Write down that what is `wanted` was refused, and by whom it was wanted; the refusal goes on its way."""
     try:
@@ -19,7 +26,5 @@ async def refusals_told(
     except Refused as refused:
         data = {"stage": stage, "freight": freight} | ({"promotion": promotion} if promotion else {})
         message = f"{actor} asked to {wanted}, refused: {refused}"
-        await ledger.audit.record(
-            AuditEvent(project, "PromotionRefused", f"Stage/{stage}", actor, message, datetime.now(UTC), data)
-        )
+        await ledger.audit.record(AuditEvent(project, "PromotionRefused", f"Stage/{stage}", actor, message, now, data))
         raise

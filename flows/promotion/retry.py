@@ -18,7 +18,7 @@ async def retry(ledger: Ledger, failed: PromotionRecord, actor: str, reason: str
     )
     wanted = f"retry Promotion {failed.name!r}"
     async with refusals_told(
-        ledger, failed.project, failed.stage, actor, wanted, freight=failed.freight, promotion=failed.name
+        ledger, failed.project, failed.stage, actor, wanted, now, freight=failed.freight, promotion=failed.name
     ):
         await check_wish(ledger, wish, now)
         return await ledger.promotions.retry(failed.project, failed.name, actor, reason, now)

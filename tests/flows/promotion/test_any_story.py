@@ -246,7 +246,7 @@ class Story:
         """A person goes back to what was verified before."""
         stage = choose.one(sorted(self.told.places))
         try:
-            wish = self.run(wish_back(self.ledger, self.wish(stage, "user:ann", "")))
+            wish = self.run(wish_back(self.ledger, self.wish(stage, "user:ann", ""), at(self.told.now)))
         except Refused:
             verified = {e.freight for e in self.told.stays.get(stage, []) if e.verified is not None}
             assert verified <= {each.freight for each in self.told.there(stage).values()} or not verified
