@@ -26,6 +26,7 @@ import flows.carry_out
 import flows.measure_stage
 import flows.promote
 from blocks.ledger.promotion_ends import PromotionEnds
+from blocks.ledger.promotion_requests import PromotionRequests
 from blocks.ledger.promotion_steps import PromotionSteps
 from blocks.ledger.verifications import Verifications
 from deployments.worker import DrayageWorker
@@ -58,6 +59,7 @@ def arm(order: Order) -> None:
     _before(flows.promote, "wait_for_turn", lambda call: order.strike("admitted"))
     _before(flows.promote, "carry_out", lambda call: order.strike("started"))
     _after(PromotionEnds, "finish", lambda call: order.strike("finished"))
+    _after(PromotionRequests, "begin_target", lambda call: order.strike("began"))
     _before(flows.measure_stage, "run_verification", lambda call: order.strike("verifying"))
     _after(Verifications, "measure", lambda call: order.strike("measured"))
     _after(Verifications, "finish", lambda call: order.strike("verified"))
