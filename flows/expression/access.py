@@ -4,7 +4,7 @@ from typing import Any
 
 from flows.expression.errors import Fault
 from flows.expression.operators import map_key, truncate
-from flows.expression.values import ARRAYS, AnyMap, Byte, known, method, type_name
+from flows.expression.values import ARRAYS, AnyMap, Byte, Struct, known, method, type_name
 
 
 def fetch(target: Any, key: Any) -> Any:
@@ -19,6 +19,8 @@ def fetch(target: Any, key: Any) -> Any:
         return value
     if kind is AnyMap:
         return target[key]
+    if kind is Struct:
+        return known(target.field(key))
     bound = method(target, key) if key.__class__ is str else None
     if bound is None:
         raise Fault(f"{type_name(target)} has no such member")
@@ -32,6 +34,8 @@ def get(target: Any, key: Any) -> Any:
         return element(target, truncate(key))[1]
     if kind is dict or kind is AnyMap:
         return fetch(target, key)
+    if kind is Struct:
+        return known(target.get(key))
     return method(target, key) if key.__class__ is str else None
 
 

@@ -9,7 +9,7 @@ from flows.expression.errors import Fault
 from flows.expression.frame import Frame
 from flows.expression.limits import Budget
 from flows.expression.operators import equal, less
-from flows.expression.values import ARRAYS, INTEGERS, AnyMap, Byte, NilArray, type_name
+from flows.expression.values import ARRAYS, INTEGERS, MAPS, AnyMap, Byte, NilArray, Struct, type_name
 
 MAX_NESTING = 200
 _INDEXED = ARRAYS | {str, bytes}
@@ -24,14 +24,14 @@ def _array(name: str, value: Any) -> Any:
 
 
 def _map(name: str, value: Any) -> Any:
-    if value.__class__ not in (dict, AnyMap):
+    if value.__class__ not in MAPS and value.__class__ is not AnyMap:
         raise Fault(f"{name} takes a map, not {type_name(value)}")
     return value
 
 
 def length(_frame: Frame, value: Any) -> int:
     """Elements, entries, bytes, or characters of a string."""
-    if value.__class__ in ARRAYS or value.__class__ in (str, bytes, dict, AnyMap):
+    if value.__class__ in ARRAYS or value.__class__ in (str, bytes, dict, Struct, AnyMap):
         return len(value)
     raise Fault(f"len is not possible on {type_name(value)}")
 

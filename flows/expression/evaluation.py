@@ -14,9 +14,9 @@ from flows.expression.parser import parse
 from flows.expression.signatures import TYPED
 from flows.expression.static_types import type_of
 from flows.expression.syntax import Node
-from flows.expression.values import ARRAYS
+from flows.expression.values import ARRAYS, MAPS
 
-_CONTAINERS = ARRAYS | {dict}
+_CONTAINERS = ARRAYS | MAPS
 _FEW = 20  # elements made without a look at how they hang together
 _MOST = 5 * MAX_ELEMENTS
 
@@ -96,7 +96,7 @@ def _size(value: Any, sizes: dict[int, int], depth: int) -> int:
     if id(value) not in sizes:
         if depth > MAX_DEPTH:
             raise ExpressionError("its value is nested too deeply")
-        inside = value.values() if value.__class__ is dict else value
+        inside = value.values() if value.__class__ in MAPS else value
         sizes[id(value)] = 1 + sum(_size(item, sizes, depth + 1) for item in inside)
         if sizes[id(value)] > _MOST:
             raise ExpressionError(f"its value has more than {_MOST} elements")

@@ -11,7 +11,7 @@ from flows.expression.layouts import RFC3339_NANO, format_time
 from flows.expression.limits import Budget
 from flows.expression.numbers_text import format_float, parse_float
 from flows.expression.times import Duration, Time
-from flows.expression.values import ARRAYS, is_nil, method, type_name
+from flows.expression.values import ARRAYS, Struct, is_nil, method, type_name
 
 _ESCAPED = re.compile('[\x00-\x1f"\\\\<>&\u2028\u2029\ud800-\udfff]')
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
@@ -41,6 +41,10 @@ class _Writer:
             raise Fault("a value is nested too deeply for JSON")
         if kind is str:
             return self._string(value)
+        if kind is Struct:
+            shown = value.as_map().items()
+            entries = [f'"{key}":{self._gap}{self.write(item, depth + 1)}' for key, item in shown]
+            return self._wrapped("{", entries, "}", depth)
         if kind is dict:
             entries = [f"{self._string(key)}:{self._gap}{self.write(value[key], depth + 1)}" for key in sorted(value)]
             return self._wrapped("{", entries, "}", depth)

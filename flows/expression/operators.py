@@ -12,7 +12,7 @@ from flows.expression.errors import Fault
 from flows.expression.limits import Budget
 from flows.expression.numbers_text import wrap
 from flows.expression.times import Duration, Time
-from flows.expression.values import ARRAYS, INTEGERS, NUMBERS, AnyMap, Byte, is_nil, type_name
+from flows.expression.values import ARRAYS, INTEGERS, MAPS, NUMBERS, AnyMap, Byte, is_nil, type_name
 
 
 def _mismatch(operator: str, left: Any, right: Any) -> Fault:
@@ -143,7 +143,7 @@ def identical(left: Any, right: Any, budget: Budget) -> bool:
         return False
     if left.__class__ in ARRAYS:
         return _equal_arrays(left, right, budget, identical)
-    if left.__class__ is dict or left.__class__ is AnyMap:
+    if left.__class__ in MAPS or left.__class__ is AnyMap:
         budget.step(1 + len(left))
         same_keys = len(left) == len(right) and all(key in right for key, _ in left.items())
         return same_keys and all(identical(value, right[key], budget) for key, value in left.items())
@@ -169,7 +169,7 @@ def contains(needle: Any, haystack: Any, budget: Budget) -> bool:
         return any(equal(item, needle, budget) for item in haystack)
     if kind is AnyMap:
         return needle in haystack
-    if kind is dict:
+    if kind in MAPS:
         return map_key(needle) in haystack
     raise Fault(f"in is not possible on {type_name(haystack)}")
 

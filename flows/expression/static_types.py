@@ -6,7 +6,7 @@ from typing import Any
 
 from flows.expression.calendar_names import Month, Weekday
 from flows.expression.times import Duration, Location, Time
-from flows.expression.values import ARRAYS, AnyMap, Byte
+from flows.expression.values import ARRAYS, AnyMap, Byte, Struct
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,7 @@ _OF: dict[type, Type] = {
     str: STRING,
     bytes: BYTES,
     dict: MAP,
+    Struct: MAP,
     AnyMap: ANY_MAP,
     Time: TIME,
     Duration: DURATION,

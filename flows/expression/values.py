@@ -18,6 +18,29 @@ class Byte(int):
     """One byte of a string or of bytes, an unsigned integer."""
 
 
+class Struct(dict[str, Any]):
+    """A map with the fields that its kind has and no other: one that is misspelt is an error, not nil.
+
+    `written` are the fields' names in JSON, as Go's tags give them; what is empty is left out there.
+    """
+
+    def __init__(self, kind: str, values: Mapping[str, Any], written: Mapping[str, str]) -> None:
+        """Take the values of all fields."""
+        super().__init__(values)
+        self.kind = kind
+        self.written = written
+
+    def field(self, name: Any) -> Any:
+        """The value of a field. Raises Fault when there is none of this name."""
+        if name not in self:
+            raise Fault(f"{self.kind} has no field {str(name)[:60]!r}: it has {', '.join(self)}")
+        return self[name]
+
+    def as_map(self) -> dict[str, Any]:
+        """As JSON shows it."""
+        return {self.written[name]: value for name, value in self.items() if value not in ("", None, {})}
+
+
 class NilArray(list[Any]):
     """An array that was never made: empty, and equal to nil."""
 
@@ -58,6 +81,9 @@ def _hashable(key: Any) -> tuple[type, Any]:
 
 
 ARRAYS: frozenset[Any] = frozenset({list, tuple, NilArray})
+MAPS: frozenset[Any] = frozenset({dict, Struct})
+"""Maps whose keys are strings."""
+
 INTEGERS: frozenset[Any] = frozenset({int, Byte})
 NUMBERS: frozenset[Any] = frozenset({int, Byte, float})
 
@@ -70,6 +96,7 @@ _NAMES: dict[type, str] = {
     str: "string",
     bytes: "array",
     dict: "map",
+    Struct: "map",
     AnyMap: "map",
     Time: "time.Time",
     Duration: "time.Duration",

@@ -10,7 +10,7 @@ from flows.expression.layouts import RFC3339_NANO, format_time
 from flows.expression.limits import Budget
 from flows.expression.numbers_text import format_float
 from flows.expression.times import Duration, Time
-from flows.expression.values import ARRAYS, AnyMap, method, type_name
+from flows.expression.values import ARRAYS, AnyMap, Struct, method, type_name
 
 MAX_NESTING = 200
 _STEP = 4
@@ -43,6 +43,8 @@ def _lines(value: Any, indent: int, depth: int, budget: Budget) -> list[str]:
     budget.step()
     if depth > MAX_NESTING:
         raise Fault("a value is nested too deeply for YAML")
+    if value.__class__ is Struct:
+        value = value.as_map()
     if value.__class__ in (dict, AnyMap) and len(value):
         return _map_lines(value, indent, depth, budget)
     if value.__class__ in ARRAYS and value:
@@ -87,7 +89,7 @@ def _continued(lines: list[str], indent: int) -> list[str]:
 
 
 def _is_block(value: Any) -> bool:
-    return value.__class__ in (dict, AnyMap, *ARRAYS) and len(value) > 0
+    return value.__class__ in (dict, AnyMap, Struct, *ARRAYS) and len(value) > 0
 
 
 def _scalar(value: Any) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from blocks.errors import Invalid
+from flows.expression.values import Struct
 from flows.freight.assemble import Discovered, Entry
 from flows.freight.functions import ARTIFACT
 from flows.warehouse.condition import holds
@@ -42,11 +43,11 @@ def functions(discovered: Discovered) -> dict[str, Callable[..., Any]]:
 
     def commit_from(repo_url: str) -> Entry | None:
         found = _of(discovered, "git", normalize_git, repo_url)
-        return next((_capitalised(entry["commits"], COMMIT) for entry in found), None)
+        return next((_capitalised("commit", entry["commits"], COMMIT) for entry in found), None)
 
     def image_from(repo_url: str) -> Entry | None:
         found = _of(discovered, "images", normalize_image, repo_url)
-        return next((_capitalised(entry["references"], IMAGE) for entry in found), None)
+        return next((_capitalised("image", entry["references"], IMAGE) for entry in found), None)
 
     def chart_from(repo_url: str, name: str = "") -> Entry | None:
         """Without a name the first of the repository's charts, as in Kargo."""
@@ -70,15 +71,23 @@ def _of(discovered: Discovered, kind: str, normalize: Callable[[str], str], url:
     return (entry for entry in discovered.get(kind) or () if normalize(entry["repoURL"]) == wanted)
 
 
-def _capitalised(results: list[Entry], fields: tuple[str, ...]) -> Entry | None:
+def _capitalised(kind: str, results: list[Entry], fields: tuple[str, ...]) -> Entry | None:
     """The best result with the field names expressions use (`ID`, `CreatorDate`); a missing text is empty."""
     if not results:
         return None
-    return {field: _value(results[0], field) for field in fields}
+    return _struct(kind, {field: _value(results[0], field) for field in fields})
+
+
+def _struct(kind: str, values: Entry) -> Entry:
+    return Struct(f"what {kind}From gives", values, {field: _key(field) for field in values})
+
+
+def _key(field: str) -> str:
+    return "id" if field == "ID" else field[0].lower() + field[1:]
 
 
 def _value(result: Entry, field: str) -> Any:
-    key = "id" if field == "ID" else field[0].lower() + field[1:]
+    key = _key(field)
     if field in ("CreatorDate", "CreatedAt"):
         return datetime.fromisoformat(result[key]) if result.get(key) else None
     return result.get(key) or ({} if field == "Annotations" else "")
@@ -87,10 +96,11 @@ def _value(result: Entry, field: str) -> Any:
 def _chart(entry: Entry) -> Entry | None:
     if not entry.get("versions"):
         return None
-    return {"RepoURL": entry["repoURL"], "Name": entry.get("name") or "", "Version": entry["versions"][0]}
+    values = {"RepoURL": entry["repoURL"], "Name": entry.get("name") or "", "Version": entry["versions"][0]}
+    return _struct("chart", values)
 
 
 def _artifact(references: list[Entry]) -> Entry | None:
     if not references:
         return None
-    return {name: references[0].get(field) or {} for name, field in ARTIFACT.items()}
+    return _struct("artifact", {name: references[0].get(field) or {} for name, field in ARTIFACT.items()})

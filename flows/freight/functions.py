@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from blocks.errors import Invalid
+from flows.expression.values import Struct
 from flows.freight.watched import Watched
 from flows.warehouse.urls import normalize_chart, normalize_git, normalize_image
 
@@ -109,4 +110,5 @@ def _one(
     items = [item for item in items if str(item.get("origin")) in origins]
     if not items:
         return None
-    return {name: items[0].get(field) or ({} if field in _MAPS else "") for name, field in fields.items()}
+    values = {name: items[0].get(field) or ({} if field in _MAPS else "") for name, field in fields.items()}
+    return Struct(f"what {kind}From gives", values, fields)

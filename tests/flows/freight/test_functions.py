@@ -3,6 +3,8 @@
 import pytest
 
 from blocks.errors import Invalid
+from flows.expression.errors import ExpressionError
+from flows.expression.evaluation import evaluate
 from flows.freight.functions import freight_functions, warehouse
 from flows.freight.watched import Watched
 from flows.warehouse.model import Subscription
@@ -125,3 +127,38 @@ def test_clear_where_one_watches():
     assert functions["chartFrom"](CHARTS, "web")["Version"] == "1.0.0"
     assert functions["chartFrom"](CHARTS, "db") is None
     assert functions["imageFrom"]("gone")["Tag"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("image.Tag", "1.2.0"),
+        ("image?.Tag", "1.2.0"),
+        ("image['Digest']", ""),
+        ("'Tag' in image", True),
+        ("'tag' in image", False),
+        ("get(image, 'tag')", None),
+        ("image == image", True),
+        ("image.Annotations.missing", None),
+        ("toJSON(image)", f'{{\n  "repoURL": "{IMAGE}",\n  "tag": "1.2.0"\n}}'),
+        ("toJSON([commit])", f'[\n  {{\n    "repoURL": "{GIT}",\n    "id": "c0ffee"\n  }}\n]'),
+        ("commit.Tag ?? 'none'", ""),
+    ],
+)
+def test_what_is_found_has_its_fields(expression, value):
+    """In JSON they have their names there, and what is empty is left out."""
+    assert evaluate(expression, _found()) == value
+
+
+@pytest.mark.parametrize(
+    "expression", ["image.tag", "image?.tag", "image['tag']", "image.tag ?? 'none'", "commit.Digest"]
+)
+def test_a_misspelt_field_is_no_nil(expression):
+    """It would be written as null, or be passed over by ??."""
+    with pytest.raises(ExpressionError, match=r"From gives has no field '(tag|Digest)': it has RepoURL, "):
+        evaluate(expression, _found())
+
+
+def _found():
+    functions = freight_functions(**BROUGHT)
+    return {"image": functions["imageFrom"](IMAGE), "commit": functions["commitFrom"](GIT)}
