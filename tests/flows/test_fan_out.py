@@ -18,7 +18,7 @@ from blocks.ledger.records import Phase, PromotionRecord
 from deployments.answers import decide
 from deployments.look import LOOK
 from deployments.machine import Machine
-from deployments.requests import abort_promotion, ask_promotions, retry_promotion, stages_below
+from deployments.requests import abort_promotion, ask_promotion, ask_promotions, retry_promotion, stages_below
 from flows.promotion.admission import Wish
 from flows.start import stage_deployment
 from tests.servers.guestbook import Guestbook, only_test, opened_guestbook, until
@@ -212,6 +212,38 @@ async def test_away_woken_and_aborted(machine: Machine, tmp_path: Path):
         await until(stopped, "all runs to be over", 120)
         assert await guestbook.here.ledger.promotions.open(guestbook.project) == []
         assert await guestbook.here.ledger.stages.current(guestbook.project, "test") == {}
+
+
+async def test_aborted_while_it_queues_and_while_it_runs(machine: Machine, tmp_path: Path):
+    """Nothing of either goes on, and the Stage is free for the next request."""
+    asks = {"tier": "prod", "asks": "people"}
+    async with fleet(tmp_path, {"maxConcurrent": 2}, {"a1": asks, "b2": asks}) as guestbook:
+        here, project = guestbook.here, guestbook.project
+        freight = await guestbook.push("1.0.0")
+        running = await guestbook.promotion(freight, "test")
+
+        async def begun(request: PromotionRecord) -> bool:
+            return len(await of_targets(guestbook, request)) == 2
+
+        await until(lambda: begun(running), "the first request to begin its targets", 120)
+        queued, last = [await ask_promotion(here, Wish(project, "test", "ann", freight.alias)) for _ in range(2)]
+        assert queued.kind == "PromotionRequest"
+        for request in (queued, running):
+            await abort_promotion(here, project, request.name, "ann", "enough")
+
+        async def over() -> bool:
+            children = (await of_targets(guestbook, running)).values()
+            states = {await state_of(each) for each in children} | {await guestbook.run_state(running)}
+            return states <= {"Cancelled", "Aborted"} and await guestbook.run_state(queued) == "Cancelled"
+
+        await until(over, "all runs of both to be over", 60)
+        assert await of_targets(guestbook, queued) == {}
+        assert {each.phase for each in (await of_targets(guestbook, running)).values()} == {Phase.ABORTED}
+        await until(lambda: begun(last), "the next request to have the Stage", 60)
+        assert {each.name for each in await here.ledger.promotions.open(project) if not each.target} == {last.name}
+        await abort_promotion(here, project, last.name, "ann")
+        assert await here.ledger.promotions.open(project) == []
+        assert await here.ledger.stages.current(project, "test") == {}
 
 
 async def state_of(each: TargetPromotion) -> str:
