@@ -26,7 +26,7 @@ check: env
 
 test: env
 	$(BIN)/python -m tests.components
-	$(if $(LONG),DRAYAGE_TEST_LONG=1) $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+	$(if $(LONG),DRAYAGE_TEST_LONG=1) $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 demo: env
 	$(BIN)/drayage demo $(if $(KEEP),--keep) $(if $(FULL),--full)

@@ -10,9 +10,20 @@ __all__ = ["guestbook", "machine"]
 
 LONG = "DRAYAGE_TEST_LONG"
 
+SLOW = {"machine", "guestbook"}
+"""Fixtures of tests that start promotions on a machine with all servers."""
+
+WHOLE = {"test_demo", "test_up", "test_kill", "test_kill_pushes", "test_shutdown", "test_notebooks"}
+"""Files whose tests start machines of their own."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what takes minutes, with the reason, unless it is asked for."""
+    """Skip what takes minutes, with the reason, unless it is asked for. Files with slow tests come first.
+
+    Files are handed out to the processes in this order: a slow one at the end would run alone.
+    """
+    slow = {item.path for item in items if SLOW & set(getattr(item, "fixturenames", ())) or item.path.stem in WHOLE}
+    items.sort(key=lambda item: (item.path.stem not in WHOLE, item.path not in slow))
     if not os.environ.get(LONG):
         for item in items:
             if item.get_closest_marker("long"):

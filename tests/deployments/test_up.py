@@ -165,7 +165,7 @@ async def test_up_without_postgresql_says_so_and_uses_sqlite(tmp_path: Path):
         assert up.running() == {}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_up_ended_while_it_starts_leaves_nothing(tmp_path: Path):
     """A signal in the middle of the start ends what is there already, PostgreSQL included."""
     async with _up(tmp_path / "home") as up:

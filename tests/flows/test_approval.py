@@ -101,7 +101,14 @@ async def test_the_form_says_what_would_change_and_wants_a_decision(machine, tmp
         assert [each.actor for each in decisions] == ["bob (unauthenticated)"]
 
 
-@pytest.mark.parametrize("forged", [Scheduled(), Running(), Pending()], ids=["Scheduled", "Running", "Pending"])
+@pytest.mark.parametrize(
+    "forged",
+    [
+        pytest.param(Scheduled(), id="Scheduled"),
+        pytest.param(Running(), id="Running", marks=pytest.mark.long),
+        pytest.param(Pending(), id="Pending", marks=pytest.mark.long),
+    ],
+)
 async def test_a_run_pushed_on_without_an_answer_asks_again(machine, tmp_path, forged):
     """Whoever may set states still cannot promote past people: the run asks anew, and only an answer counts."""
     async with opened_plain(tmp_path, *PROD, asking("prod")) as pipeline:

@@ -72,6 +72,7 @@ async def test_a_running_step(single: Guestbook):
     await next_goes_through(single, "1.0.1")
 
 
+@pytest.mark.long
 async def test_git_at_work(single: Guestbook):
     """Cancelled while Git waits for its server, Git is killed with the run."""
     single.sandbox.faults.add(Fault(match="/git", kind="delay", seconds=60))

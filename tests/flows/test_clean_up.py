@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from blocks.ledger.records import Phase, StepStatus
 from deployments.machine import Machine
 from deployments.requests import abort_promotion
@@ -57,6 +59,7 @@ async def test_after_an_abort_by_name(machine: Machine, tmp_path: Path):
     assert len(seen) == 1 and b"test was aborted after stage/test" in seen[0]
 
 
+@pytest.mark.long
 async def test_after_a_cancellation_in_prefect(machine: Machine, tmp_path: Path):
     """Cancelling the run in Prefect cleans up, too: the sweep sees to it."""
     seen, phase, steps = await aborted_in_the_middle(tmp_path, lambda _, record: cancel(record))

@@ -88,8 +88,8 @@ def let_go(guestbook: Guestbook) -> None:
     ("what", "middle"),
     [
         pytest.param("image", waiting, id="argocd-wait"),
-        pytest.param("/prometheus", verifying, id="verification"),
-        pytest.param("/git", in_git, id="git"),
+        pytest.param("/prometheus", verifying, id="verification", marks=pytest.mark.long),
+        pytest.param("/git", in_git, id="git", marks=pytest.mark.long),
     ],
 )
 async def test_a_worker_is_asked_to_end(

@@ -102,7 +102,10 @@ def write(scene, files):
         path.write_text(text)
 
 
-@pytest.mark.parametrize("kind", LOCAL)
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=[] if kind in ("copy", "yaml-update", "tar") else pytest.mark.long) for kind in LOCAL],
+)
 async def test_what_works_on_files(scene, kind):
     """Done again over what the dead one left, it gives what it would have given at once."""
     files, config, expected = LOCAL[kind]
