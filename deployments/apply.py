@@ -56,7 +56,7 @@ async def apply(
     await read_prefect_health()
     if dry_run:
         return (await _plan(here, list(paths), prune, stdin))[1]
-    async with turn(here.ledger.leases, TURN, here.settings.lease_seconds):
+    async with turn(here.ledger.leases, TURN):
         manifests, lines = await _plan(here, list(paths), prune, stdin)
         await _carry_out(here, manifests, prune, actor, say)
         return lines
@@ -65,7 +65,7 @@ async def apply(
 async def delete(here: World, kind: str, project: str, name: str, actor: str) -> list[Applied]:
     """Delete one definition, or a Project with everything in it. Raises Refused when something still needs it."""
     await read_prefect_health()
-    async with turn(here.ledger.leases, TURN, here.settings.lease_seconds):
+    async with turn(here.ledger.leases, TURN):
         definitions = await read_definitions(here.ledger)
         gone = _chosen(definitions, kind, project, name)
         check_unneeded(gone, [each for each in definitions if each not in gone])

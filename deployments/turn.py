@@ -14,9 +14,12 @@ from flows.lease import held
 PATIENCE = 300.0
 POLL = 0.3
 
+LAPSE = 30.0
+"""Seconds after which a killed process has lost its turn, long enough for a busy machine to show that it lives."""
+
 
 @asynccontextmanager
-async def turn(leases: Leases, name: str, seconds: float) -> AsyncIterator[None]:
+async def turn(leases: Leases, name: str, seconds: float = LAPSE) -> AsyncIterator[None]:
     """Wait until nobody else has the turn and keep it while the body runs; a killed holder's lapses after `seconds`.
 
     Raises Conflict when the others take longer than five minutes.
