@@ -55,19 +55,31 @@ async def sweep() -> Any:
         return ended("Skipped", "another sweep is at work")
     try:
         async with get_client() as client:
-            done = await recover(here, client, now)
-            done += await wake_waiting(here, client)
-            done += await keep_queues(here, client, now)
-            done += await begin_clean_ups(here, client, now)
-            done += await start_missing_verifications(here, client, now)
-            done += await sweep_health(here, owner)
-            done += await roll_back_failing(here, client, now)
-            done += await start_overdue(here, client, await announce_ready(here.ledger, None), now)
-            await note_paused(here, client, now)
+            looking = asyncio.create_task(announce_ready(here.ledger, None))
+            try:
+                done = await _put_back(here, client, owner, now)
+                # What was put back may open a Stage: then what was seen meanwhile does not count.
+                ready = await announce_ready(here.ledger, None) if done else await looking
+            finally:
+                looking.cancel()
+            done += await start_overdue(here, client, ready, now)
             await publish_changed(here)
     finally:
         await here.ledger.leases.drop("sweep", owner)
     return ended("Swept", "; ".join(done)[:2000] or "nothing was left undone")
+
+
+async def _put_back(here: World, client: PrefectClient, owner: str, now: datetime) -> list[str]:
+    """Let go on what was lost, and begin what is due. Returns a sentence for each."""
+    done = await recover(here, client, now)
+    done += await wake_waiting(here, client)
+    done += await keep_queues(here, client, now)
+    done += await begin_clean_ups(here, client, now)
+    done += await start_missing_verifications(here, client, now)
+    done += await sweep_health(here, owner)
+    done += await roll_back_failing(here, client, now)
+    await note_paused(here, client, now)
+    return done
 
 
 async def start_overdue(here: World, client: PrefectClient, ready: Sequence[Ready], now: datetime) -> list[str]:
