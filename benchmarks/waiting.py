@@ -201,7 +201,10 @@ def main() -> None:
     asked = parser.parse_args()
     settings = {PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore"}
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        machine = Machine(Path(folder) / "machine", extra={"DRAYAGE_AUTOMATIONS": "false"})
+        machine = Machine(
+            Path(folder) / "machine",
+            extra={"DRAYAGE_AUTOMATIONS": "false", "DRAYAGE_CONCURRENT_RUNS": str(asked.promotions + 100)},
+        )
         try:
             asyncio.run(machine.start())
             for name, value in machine.env.items():
