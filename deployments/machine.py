@@ -4,6 +4,7 @@ import asyncio
 import shlex
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,7 +59,7 @@ class Machine:
         self.env = await asyncio.to_thread(self._environment)
         self.server = self._process("prefect", [*SERVER, "--port", str(self.port)])
         self.server.start()
-        await self._wait_for_server()
+        await wait_for_server(self.url, self.server)
         async with self.client() as client:
             await register_base(client, self.pool)
         self.start_worker()
@@ -122,15 +123,14 @@ class Machine:
         prefect = self.postgres.url("prefect").replace("postgresql://", "postgresql+asyncpg://")
         return env | {"PREFECT_API_DATABASE_CONNECTION_URL": prefect, "DRAYAGE_LEDGER_URL": ledger} | self.extra
 
-    async def _wait_for_server(self) -> None:
-        assert self.server is not None
-        deadline = time.monotonic() + START_SECONDS
-        async with httpx.AsyncClient(timeout=2) as http:
-            while time.monotonic() < deadline and self.server.alive:
-                try:
-                    if (await http.get(f"{self.url}/api/ready")).is_success:
-                        return
-                except httpx.HTTPError:
-                    pass
-                await asyncio.sleep(0.2)
-        raise Unreachable(f"the Prefect server did not start; the end of its log:\n{self.server.last_words()}")
+
+async def wait_for_server(url: str, server: Process) -> None:
+    """Wait until a Prefect server that was started answers. Raises Unreachable with its log's end when it does not."""
+    deadline = time.monotonic() + START_SECONDS
+    async with httpx.AsyncClient(timeout=2) as http:
+        while time.monotonic() < deadline and server.alive:
+            with suppress(httpx.HTTPError):
+                if (await http.get(f"{url}/api/ready")).is_success:
+                    return
+            await asyncio.sleep(0.2)
+    raise Unreachable(f"the Prefect server did not start; the end of its log:\n{server.last_words()}")

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from blocks.errors import Unavailable
 from deployments.postgres_programs import COMMAND_SECONDS, Programs, reachable, runner, write_private
+from deployments.processes import free_port
 
 DATABASES = ("prefect", "drayage")
 USER = "drayage"
@@ -135,7 +136,7 @@ class EmbeddedPostgres:
 
     def _launch(self) -> None:
         self._forget_dead_server()
-        options = f"-p {_free_port()}" + ("" if self._durable else " -F")
+        options = f"-p {free_port()}" + ("" if self._durable else " -F")
         log = str(self._home / "postgres.log")
         arguments = ["-D", str(self._data), "-l", log, "-o", options, "-w", "-t", "60", "start"]
         self._programs.run("pg_ctl", *arguments, check=False)
@@ -228,10 +229,3 @@ def _listens(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -1,6 +1,7 @@
 """Processes of one machine: started in a session of their own, logged to a file, ended with all their children."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -8,6 +9,11 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from blocks.errors import Unavailable
+
+FIRST_PORT = 15000
+PORTS = 17000
 
 
 @dataclass
@@ -62,8 +68,14 @@ class Process:
 
 
 def free_port() -> int:
-    """A loopback port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port that nobody listens on, for a server that takes it within seconds.
+
+    It lies below the ports that systems give to outgoing connections (Linux from 32768, others from 49152), else one of
+    those could take it until the server is up.
+    """
+    for _ in range(PORTS):
+        port = FIRST_PORT + secrets.randbelow(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise Unavailable(f"no loopback port from {FIRST_PORT} to {FIRST_PORT + PORTS - 1} is free")

@@ -5,8 +5,9 @@ import os
 import pytest
 
 from tests.servers.machine import guestbook, machine
+from tests.servers.prefect_server import prefect_server
 
-__all__ = ["guestbook", "machine"]
+__all__ = ["guestbook", "machine", "prefect_server"]
 
 LONG = "DRAYAGE_TEST_LONG"
 

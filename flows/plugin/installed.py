@@ -50,16 +50,18 @@ class Installed(Generic[K]):
         """
         if name not in self._loaded:
             offer = self._only(name)
-            await asyncio.wait([asyncio.wrap_future(self._import(offer))], timeout=self.seconds)
-            self._check(offer)
+            end = self._import(offer)
+            await asyncio.wait([asyncio.wrap_future(end)], timeout=self.seconds)
+            self._check(offer, end)
         return self._loaded[name]
 
     def load_blocking(self, name: str) -> K:
         """Do the same for who has no loop."""
         if name not in self._loaded:
             offer = self._only(name)
-            wait([self._import(offer)], self.seconds)
-            self._check(offer)
+            end = self._import(offer)
+            wait([end], self.seconds)
+            self._check(offer, end)
         return self._loaded[name][0]
 
     def origin(self, offer: EntryPoint) -> str:
@@ -74,10 +76,13 @@ class Installed(Generic[K]):
         return offers[0]
 
     def _import(self, offer: EntryPoint) -> Future[Outcome[K]]:
-        """Import and check in a thread, because both may do anything: block for ever, end the process."""
-        running = self._importing.get(offer.name)
-        if running and not running.done():
-            return running
+        """Import and check in a thread, because both may do anything: block for ever, end the process.
+
+        Who asks at once shares one import; what failed is imported anew by who asks later.
+        """
+        known = self._importing.get(offer.name)
+        if known and not (known.done() and known.result()[1]):
+            return known
         end: Future[Outcome[K]] = Future()
         end.set_running_or_notify_cancel()
 
@@ -91,8 +96,7 @@ class Installed(Generic[K]):
         Thread(target=run, name="plugin-import", daemon=True).start()
         return end
 
-    def _check(self, offer: EntryPoint) -> None:
-        end = self._importing[offer.name]
+    def _check(self, offer: EntryPoint, end: Future[Outcome[K]]) -> None:
         if not end.done():
             raise Unavailable(f"{self.origin(offer)} could not be imported within {self.seconds:g} s")
         found, error = end.result()

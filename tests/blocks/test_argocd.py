@@ -4,7 +4,6 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
-from prefect.testing.utilities import prefect_test_harness
 from pydantic import SecretStr
 
 from blocks.argocd import PAGE, ArgoCD
@@ -171,13 +170,6 @@ async def test_two_connections_share_nothing(sandbox, tmp_path):
         create(sandbox, "web")
         here, there = ArgoCD.from_token(sandbox.url, TOKEN), ArgoCD.from_token(other.url, "other")
         assert [await each.get("argocd", "web") is None for each in (here, there, here)] == [False, True, False]
-
-
-@pytest.fixture(scope="module")
-def prefect_server():
-    """A Prefect of one's own."""
-    with prefect_test_harness(server_startup_timeout=60):
-        yield
 
 
 @pytest.mark.usefixtures("prefect_server")

@@ -25,8 +25,9 @@ from blocks.git.command import git
 from blocks.git.failures import failure
 from blocks.git.mirror import Mirrors
 from blocks.records import Credentials
+from deployments.processes import free_port
 from tests.blocks.git_reading import commits_of, head_of
-from tests.servers.git_http import bad_server, free_port, git_server, self_signed
+from tests.servers.git_http import bad_server, git_server, self_signed
 
 SECRET = "s3cr3t/p@ss"
 ANA = Credentials("ana", "ana", SECRET)

@@ -16,8 +16,9 @@ from blocks.git.command import git
 from blocks.git.mirror import Mirrors
 from blocks.git.send import send
 from blocks.records import Credentials
+from deployments.processes import free_port
 from tests.blocks.git_reading import commits_of, head_of
-from tests.servers.git_http import GitServer, free_port, run
+from tests.servers.git_http import GitServer, run
 from tests.servers.git_ssh import new_key, ssh_server, written
 
 

@@ -9,7 +9,7 @@ from blocks.errors import Invalid, NotFound, Refused, Unauthorized, Unreachable
 from blocks.http_client import Limits
 from blocks.image_registry import ImageRegistry
 from blocks.records import Credentials, Platform
-from tests.servers.git_http import free_port
+from deployments.processes import free_port
 from tests.servers.registry import (
     OCI_MANIFEST,
     delete_image,

@@ -1,7 +1,6 @@
 """Argo CDs and clusters of Jobs are found by the names of their blocks, each connected to once. On a real Prefect."""
 
 import pytest
-from prefect.testing.utilities import prefect_test_harness
 from pydantic import SecretStr
 
 from blocks.argocd import ArgoCD
@@ -12,13 +11,6 @@ from blocks.kubernetes_block import KubernetesConnection
 from flows import job_clusters
 from flows.clusters import Clusters
 from flows.job_clusters import JobClusters
-
-
-@pytest.fixture(scope="module")
-def prefect_server():
-    """A Prefect of one's own."""
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from deployments.processes import free_port
 from tests.components import program
 
 IDENTITY = {
@@ -123,13 +124,6 @@ class GitServer:
         trace = self.folder / "trace"
         starts = (line for line in trace.read_text().splitlines() if " start " in line) if trace.exists() else ()
         return sum(command in line for line in starts)
-
-
-def free_port() -> int:
-    """Return a loopback port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -6,7 +6,6 @@ Use it from a test module or a conftest:
 """
 
 import contextlib
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import bcrypt
 import httpx
 import pytest
 
+from deployments.processes import free_port
 from tests.components import program
 
 LOGIN = ("reader", "p@ss word")
@@ -49,7 +49,7 @@ def running(folder: Path, *options: str, config: str = "") -> Iterator[str]:
     if not config:  # a server with samples ahead of now takes no scraped ones
         _backfill(folder)
     (folder / "prometheus.yml").write_text(config or "global: {scrape_interval: 1h}\n")
-    port = _free_port()
+    port = free_port()
     command = [
         str(server),
         f"--config.file={folder / 'prometheus.yml'}",
@@ -77,13 +77,6 @@ def _backfill(folder: Path) -> None:
     (folder / "samples").write_text("\n".join([*lines, "# EOF\n"]))
     command = [program("promtool"), "tsdb", "create-blocks-from", "openmetrics", folder / "samples", folder / "data"]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _await_ready(address: str, process: subprocess.Popen[bytes], log: Path) -> None:

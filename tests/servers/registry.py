@@ -11,8 +11,8 @@ from pathlib import Path
 import bcrypt
 import httpx
 
+from deployments.processes import free_port
 from tests.components import program
-from tests.servers.git_http import free_port
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
