@@ -12,6 +12,7 @@ import importlib
 import logging
 import re
 import threading
+import time
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any
@@ -46,6 +47,12 @@ CANCEL_SECONDS = 1.0
 """How often it asks whether one of its runs was cancelled."""
 
 _QUIET = re.compile(r"Finished in state (Suspended|Scheduled|AwaitingStage|AwaitingRetry|Cancelled|Resuming)\b")
+
+BEGIN_AT_ONCE = 10
+"""Runs that the worker submits at the same time."""
+
+LATE_SECONDS = 0.2
+"""A loop that takes longer to come to what it is asked has enough to do."""
 
 GRACE_SECONDS = 10.0
 """How long runs may take to leave at shutdown."""
@@ -113,6 +120,12 @@ class RunLoop:
                 raise error
         finally:
             del self._tasks[task]
+
+    async def lag(self) -> float:
+        """Seconds that something asked for now waits behind what the loop has to do."""
+        begun = time.monotonic()
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self._loop))
+        return time.monotonic() - begun
 
     def stop(self, flow_run_id: UUID, reason: Any) -> None:
         """Ask one run to leave. Nothing happens when it has just ended or was asked before."""
@@ -213,7 +226,17 @@ class DrayageWorker(BaseWorker[BaseJobConfiguration, BaseVariables, DrayageWorke
         """
         scheduled = await super()._get_scheduled_flow_runs()
         here = set(self._limiter.statistics().borrowers) if self._limiter else set()
-        return [each for each in scheduled if each.flow_run.id not in here]
+        return [each for each in scheduled if each.flow_run.id not in here][: await self._room()]
+
+    async def _room(self) -> int:
+        """How many runs may begin now; the others are asked for again at the next poll, or by another worker.
+
+        Hundreds that begin at once would keep each other from the ledger until their time is over. A loop that is
+        late for another reason gets one all the same, so that nothing waits for ever.
+        """
+        assert self._runs is not None
+        free = max(0, BEGIN_AT_ONCE - len(self._submitting_flow_run_ids))
+        return free if await self._runs.lag() < LATE_SECONDS else min(1, free)
 
     async def _watch_cancellations(self) -> None:
         while True:

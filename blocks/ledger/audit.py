@@ -40,6 +40,20 @@ class Audit(Part):
         async with self._database.write() as connection:
             await write_event(connection, event)
 
+    async def record_news(self, event: AuditEvent) -> bool:
+        """Add an event unless the last of its type and actor about its subject said the same; False when it did."""
+        last = sa.select(audit.c.message).where(
+            audit.c.project == event.project,
+            audit.c.type == event.type,
+            audit.c.subject == event.subject,
+            audit.c.actor == event.actor,
+        )
+        async with self._database.read() as connection:
+            if (await connection.execute(last.order_by(audit.c.id.desc()).limit(1))).scalar() == event.message:
+                return False
+        await self.record(event)
+        return True
+
     async def record_once(self, event: AuditEvent) -> bool:
         """Add what a step of a Promotion records; False when the step, `data["step"]`, has recorded that type before.
 

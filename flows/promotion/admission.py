@@ -11,7 +11,7 @@ from flows.promotion.decided import as_json
 from flows.promotion.gates import Entering, refusal
 from flows.promotion.inflate import TaskLookup, inflate
 from flows.promotion.model import PromotionTaskSpec, TaskReference
-from flows.promotion.refused import refusals_told
+from flows.promotion.refused import refusals_told, tell_refusal
 from flows.stage.candidate import Promote, candidate, held_origins, intent
 from flows.stage.outlook import Outlook, read_outlook
 from flows.stage.parsed import Parsed
@@ -71,7 +71,7 @@ async def admit(ledger: Ledger, wish: Wish, now: datetime, ulid: str) -> Promoti
         return Declined(sentence)
     entering = await _entering(ledger, outlook, stage, freight, wish)
     if refusal(entering.gates(now)):
-        await ledger.audit.record(_refused(wish, entering, now))
+        await tell_refusal(ledger, _refused(wish, entering, now))
     _check_entry(entering, now)
     record = await frozen(ledger, outlook, stage, freight, wish, now, ulid)
     record = await ledger.promotions.create(record, {"gates": [as_json(gate) for gate in entering.gates(now)]})

@@ -5,12 +5,12 @@ from datetime import datetime
 
 from blocks.errors import Refused
 from blocks.ledger.ledger import Ledger
-from blocks.ledger.records import CONTROLLER, Phase, PromotionRecord
+from blocks.ledger.records import CONTROLLER, AuditEvent, Phase, PromotionRecord
 from flows.promotion.admission import Declined, Wish, admit
 from flows.stage.history import read_history
 from flows.stage.model import AutoRollback
 from flows.stage.pipeline import Pipeline
-from flows.stage.rollback import GoBack, automatic, overtaken
+from flows.stage.rollback import GoBack, Remain, automatic, overtaken
 
 log = logging.getLogger("drayage")
 
@@ -33,6 +33,7 @@ async def make_rollback(
         return None
     back = automatic(await read_history(ledger, pipeline.project, stage), policy, now)
     if not isinstance(back, GoBack):
+        await _tell_staying(ledger, pipeline.project, stage, back, now)
         return None
     wish = Wish(
         pipeline.project, stage, CONTROLLER, back.freight, reason=back.why, automatic=True, rollback=back.undoes
@@ -43,6 +44,15 @@ async def make_rollback(
         log.warning("%s/%s does not go back although %s: %s", pipeline.project, stage, back.why, error)
         return None
     return None if isinstance(record, Declined) else (record, back.why)
+
+
+async def _tell_staying(ledger: Ledger, project: str, stage: str, back: Remain, now: datetime) -> None:
+    """Write down, once, that a failure is not taken back although the Stage's policy names it."""
+    if back.answers:
+        data = {"stage": stage, "undoes": back.answers, "reason": back.sentence}
+        message = f"Stage {stage!r} does not go back by itself: {back.sentence}"
+        event = AuditEvent(project, "RollbackSkipped", f"Stage/{stage}", CONTROLLER, message, now, data)
+        await ledger.audit.record_news(event)
 
 
 async def abort_overtaken(ledger: Ledger, record: PromotionRecord, now: datetime) -> PromotionRecord:

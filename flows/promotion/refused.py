@@ -6,7 +6,7 @@ from datetime import datetime
 
 from blocks.errors import Refused
 from blocks.ledger.ledger import Ledger
-from blocks.ledger.records import AuditEvent
+from blocks.ledger.records import CONTROLLER, AuditEvent
 
 
 @asynccontextmanager
@@ -26,5 +26,10 @@ async def refusals_told(
     except Refused as refused:
         data = {"stage": stage, "freight": freight} | ({"promotion": promotion} if promotion else {})
         message = f"{actor} asked to {wanted}, refused: {refused}"
-        await ledger.audit.record(AuditEvent(project, "PromotionRefused", f"Stage/{stage}", actor, message, now, data))
+        await tell_refusal(ledger, AuditEvent(project, "PromotionRefused", f"Stage/{stage}", actor, message, now, data))
         raise
+
+
+async def tell_refusal(ledger: Ledger, event: AuditEvent) -> None:
+    """Write a refusal down; what Drayage itself asks for in each sweep, and is refused the same way, only once."""
+    await (ledger.audit.record_news if event.actor == CONTROLLER else ledger.audit.record)(event)

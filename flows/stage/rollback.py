@@ -55,9 +55,10 @@ class GoBack:
 
 @dataclass(frozen=True)
 class Remain:
-    """Nothing goes back, and why."""
+    """Nothing goes back, and why. `answers` names the failure that would be taken back if a rule did not forbid it."""
 
     sentence: str
+    answers: str = ""
 
 
 Verdict = GoBack | Remain
@@ -149,12 +150,12 @@ def _judge(history: History, failed: Failed, now: datetime) -> Verdict:
     if isinstance(failed, VerificationRecord):
         return _after_verification(history, failed, why)
     if failed.rollback:
-        return Remain(f"{what} was a rollback itself")
+        return Remain(f"{what} was a rollback itself", key(failed))
     if failed.started_at is None:
         return Remain(f"{what} ended before it began, so there is nothing to take back")
     stable = history.stable(failed.origin)
     if stable and stable.freight == failed.freight:
-        return Remain(f"{what} was of {stable.alias}, which was verified in '{history.stage}' last")
+        return Remain(f"{what} was of {stable.alias}, which was verified in '{history.stage}' last", key(failed))
     return _back(stable, failed.origin, key(failed), why)
 
 
@@ -170,7 +171,9 @@ def _after_verification(history: History, failed: VerificationRecord, why: str) 
         for since in [min(each.entered_at for each in history.stays if _follows(history, each, stable))]
     ]
     if not deviating:
-        return Remain(f"'{history.stage}' has no other Freight that was verified last and could be gone back to")
+        return Remain(
+            f"'{history.stage}' has no other Freight that was verified last and could be gone back to", failed.id
+        )
     _, stable = min(deviating, key=lambda each: each[0])
     return _back(stable, stable.origin, key(failed), why)
 
@@ -194,5 +197,5 @@ def _before(history: History, stay: Stay) -> Sequence[Stay]:
 
 def _back(stable: Stay | None, origin: str, undoes: str, why: str) -> Verdict:
     if stable is None:
-        return Remain(f"{why}, but no other Freight from Warehouse '{origin}' was verified there before")
+        return Remain(f"{why}, but no other Freight from Warehouse '{origin}' was verified there before", undoes)
     return GoBack(origin, stable.freight, undoes, f"{why}; {stable.alias} was verified there before")

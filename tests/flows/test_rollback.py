@@ -17,14 +17,20 @@ from tests.servers.guestbook import Guestbook, until
 from tests.servers.plain import automatic, change, gated, in_state, open_gate, opened_plain, stage, template
 from tests.servers.terminal import done, drayage
 
-NOTES = [
-    {"uses": "compose-output", "as": "note", "config": {"rollback": "${{ ctx.meta.promotion.rollback }}"}},
-    {"uses": "fail", "if": "${{ imageFrom(vars.image).Tag == '1.0.2' }}", "config": {"message": "no such thing"}},
-]
+
+def notes(*broken: str) -> list[dict]:
+    """Steps that note whether they are a rollback's, and fail for these tags."""
+    return [
+        {"uses": "compose-output", "as": "note", "config": {"rollback": "${{ ctx.meta.promotion.rollback }}"}},
+        {"uses": "fail", "if": f"${{{{ imageFrom(vars.image).Tag in {[*broken]} }}}}", "config": {"message": "broken"}},
+    ]
+
+
+NOTES = notes("1.0.2")
 
 
 def self_mending() -> list[dict]:
-    """A Stage that goes back by itself; what is verified bad is 1.0.1, what cannot be promoted is 1.0.2."""
+    """A Stage that goes back by itself; what is verified bad is 1.0.2, what cannot be promoted are 1.0.0 and 1.0.3."""
     address = {"address": "http://sandbox.invalid/prometheus", "query": 'errors{tag="{{args.tag}}"}'}
     errors = template("errors", successCondition="result[0] < 0.5", provider={"prometheus": address})
     errors["spec"]["args"] = [{"name": "tag"}]
@@ -33,7 +39,7 @@ def self_mending() -> list[dict]:
     policies["spec"]["promotionPolicies"][0]["autoRollback"] = {"onPromotion": ["Failed"]}
     mending = stage(
         "test",
-        steps=NOTES,
+        steps=notes("1.0.0", "1.0.3"),
         vars=[{"name": "image", "value": "sandbox.invalid/guestbook"}],
         verification={"analysisTemplates": [{"name": "errors"}], "args": [tag]},
     )
@@ -62,11 +68,22 @@ async def test_failures_are_taken_back(machine, tmp_path):
     """A bad verification, then a failed promotion: the Stage goes back each time, once, and stays there."""
     async with opened_plain(tmp_path, *self_mending()) as pipeline:
         ledger = pipeline.here.ledger
-        for tag, errors in {"1.0.0": 0.0, "1.0.1": 1.0}.items():
+        for tag, errors in {"1.0.1": 0.0, "1.0.2": 1.0}.items():
             pipeline.sandbox.world.metrics.set("errors", {"tag": tag}, errors)
-        good = await pipeline.push("1.0.0")
+        early = await pipeline.promotion(await pipeline.push("1.0.0"), "test", 90)
+        assert (await pipeline.ended(early, 90)).phase is Phase.FAILED
+        await sweep()
+        await sweep()
+        stayed = await ledger.audit.list(pipeline.project, type="RollbackSkipped", stage="test")
+        assert [(each.actor, each.data["undoes"]) for each in stayed] == [(CONTROLLER, early.name)], "told, and once"
+        assert stayed[0].message == (
+            f"Stage 'test' does not go back by itself: Promotion {early.name} ended Failed, "
+            "but no other Freight from Warehouse 'guestbook' was verified there before"
+        )
+
+        good = await pipeline.push("1.0.1")
         await pipeline.verified(good, "test", 90)
-        bad = await pipeline.push("1.0.1")
+        bad = await pipeline.push("1.0.2")
 
         brought = await pipeline.promotion(bad, "test", 90)
 
@@ -90,7 +107,7 @@ async def test_failures_are_taken_back(machine, tmp_path):
             (good.name, CONTROLLER)
         ]
 
-        broken = await pipeline.push("1.0.2")
+        broken = await pipeline.push("1.0.3")
         await sweep()
         assert await ledger.promotions.latest_for(pipeline.project, "test", broken.name) is None
         asked = await ask_promotion(pipeline.here, Wish(pipeline.project, "test", "user:ann", broken.alias))
@@ -99,7 +116,7 @@ async def test_failures_are_taken_back(machine, tmp_path):
         assert await current(pipeline) == good.name
         await sweep()
         known = await ledger.promotions.list(pipeline.project, "test")
-        assert sorted(each.rollback for each in known) == sorted(["", "", "", failed.id, asked.name])
+        assert sorted(each.rollback for each in known) == sorted(["", "", "", "", failed.id, asked.name])
         created = await ledger.audit.list(pipeline.project, type="PromotionCreated")
         assert [each.data.get("rollback", "") for each in created].count(asked.name) == 1
 

@@ -6,7 +6,7 @@ Each test has a project and a sandbox of its own, so tests do not meet.
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,9 +16,13 @@ from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_WHEN_MISSIN
 from deployments.machine import Machine
 from tests.servers.gateway import SECRET
 from tests.servers.guestbook import Guestbook, opened_guestbook
+from tests.servers.prefect_server import tell_all
 
 LEASE = "4"
 """Seconds after which a killed worker's promotions are taken over, short so that tests need not wait."""
+
+in_use = ExitStack()
+"""What has begun for the machine; closing it ends the machine before the session ends."""
 
 
 @pytest.fixture(scope="session")
@@ -32,12 +36,12 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         "DRAYAGE_IDENTITY_KEY_FILE": str(key),
     }
     machine = Machine(home, extra=extra)
-    try:
+    with in_use:
+        in_use.callback(machine.stop)
         asyncio.run(machine.start())
-        with _as_terminal(machine):
-            yield machine
-    finally:
-        machine.stop()
+        in_use.enter_context(_as_terminal(machine))
+        in_use.callback(tell_all)
+        yield machine
 
 
 @pytest.fixture

@@ -5,10 +5,17 @@ from collections.abc import Iterator
 
 import pytest
 from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.machine import SERVER, wait_for_server
 from deployments.processes import Process, free_port
+
+
+def tell_all() -> None:
+    """Let Prefect's threads send what they have while a server is there; later they would try for a minute."""
+    for each in (APILogWorker, EventsWorker):
+        each.drain_all(timeout=10)
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +30,6 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         asyncio.run(wait_for_server(url, server))
         with temporary_settings({PREFECT_API_URL: f"{url}/api"}):
             yield f"{url}/api"
-            EventsWorker.drain_all(timeout=10)
+            tell_all()
     finally:
         server.stop()

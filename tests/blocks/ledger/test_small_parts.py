@@ -87,6 +87,15 @@ async def test_the_trail_is_read_newest_first(ledger):
     assert [e.data["n"] for e in await ledger.audit.list(subject="x", limit=1)] == [1]
 
 
+async def test_what_was_said_last_is_no_news(ledger):
+    """An event counts as said only by the same actor, of the same type and about the same subject."""
+    first = AuditEvent("p", "Refused", "Stage/test", "me", "closed", at(0))
+    others = [replace(first, **{name: "other"}) for name in ("project", "type", "subject", "actor")]
+    said = [first, replace(first, at=at(1)), *others, first, replace(first, message="frozen"), first]
+    assert [await ledger.audit.record_news(each) for each in said] == [True, False, *[True] * 4, False, True, True]
+    assert len(await ledger.audit.list()) == 7
+
+
 @pytest.mark.parametrize(
     "change", [sa.update(audit).values(actor="nobody"), sa.delete(audit)], ids=["update", "delete"]
 )
