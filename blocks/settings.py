@@ -19,7 +19,7 @@ class Settings(BaseSettings):
     ledger_url: SecretStr | None = Field(default=None, description="Ledger database; SQLite in `home` when unset.")
     work_pool: str = Field(default="drayage", description="Prefect work pool of Drayage's own deployments.")
     concurrent_runs: int = Field(
-        default=200, ge=1, le=100_000, description="Runs one worker carries at once; those that wait count too."
+        default=600, ge=1, le=100_000, description="Runs one worker carries at once; those that wait count too."
     )
     automations: bool = Field(
         default=True, description="Off: automations are registered switched off and the sweep alone promotes."

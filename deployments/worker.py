@@ -6,20 +6,19 @@ children), a shutdown leaves no run Running, and a limit bounds how many run at 
 """
 
 import asyncio
-import contextvars
 import gc
 import importlib
 import logging
 import re
-import threading
-import time
-from collections.abc import Coroutine
-from concurrent.futures import Future
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
 import anyio
 import anyio.abc
+import prefect.flow_engine
+from prefect._flow_run_suspension import mark_flow_run_suspension_requested
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterId,
@@ -30,15 +29,13 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.context import AsyncClientContext
-from prefect.exceptions import Abort, Pause
 from prefect.flow_engine import run_flow
 from prefect.flows import Flow
 from prefect.settings import PREFECT_WORKER_QUERY_SECONDS, temporary_settings
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
+from deployments.run_loop import RunLoop
 from flows.health_watch import watch_health
-from flows.stop import STOP, Stop
 
 POLL_SECONDS = 0.5
 """How often the worker asks for new runs."""
@@ -54,9 +51,6 @@ BEGIN_AT_ONCE = 10
 LATE_SECONDS = 0.2
 """A loop that takes longer to come to what it is asked has enough to do."""
 
-GRACE_SECONDS = 10.0
-"""How long runs may take to leave at shutdown."""
-
 
 class QuietEnds(logging.Filter):
     """Prefect logs every end but Completed as an error; a suspension or a hand-over is none."""
@@ -68,90 +62,24 @@ class QuietEnds(logging.Filter):
         return True
 
 
+class DrayageConfiguration(BaseJobConfiguration):
+    """What a run is started with: nothing, since it is no process of its own."""
+
+    @classmethod
+    def _base_environment(cls) -> dict[str, str]:
+        """Spare each run a copy of all settings."""
+        return {}
+
+
 class DrayageWorkerResult(BaseWorkerResult):
     """How a run ended here; the run itself reported its state."""
 
 
-class RunLoop:
-    """An event loop in a thread, in which flow runs are tasks that can be cancelled from outside."""
-
-    def __init__(self) -> None:
-        """Start the thread."""
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="drayage-runs", daemon=True)
-        self._thread.start()
-        # By task: a run that was taken for dead and scheduled again may be here twice for a moment.
-        self._tasks: dict[asyncio.Task[None], tuple[UUID, Stop]] = {}
-        self._beside: list[Future[Any]] = []
-        self._client: AsyncClientContext | None = None
-        self.keep(self._share_client())
-
-    @property
-    def running(self) -> list[UUID]:
-        """The flow runs at work."""
-        return list({flow_run_id for flow_run_id, _ in self._tasks.copy().values()})
-
-    def keep(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Run something beside the flow runs until the loop ends."""
-        self._beside.append(asyncio.run_coroutine_threadsafe(work, self._loop))
-
-    async def _share_client(self) -> None:
-        """Keep one client of Prefect's API for all runs: its certificates alone are most of a megabyte."""
-        shared = AsyncClientContext()
-        async with shared.client:
-            self._client = shared
-            await asyncio.Event().wait()
-
-    async def run(self, flow_run_id: UUID, work: Coroutine[Any, Any, Any]) -> None:
-        """Run to the end, seen from another loop. Cancelling this does not cancel the work."""
-        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._run(flow_run_id, work), self._loop))
-
-    async def _run(self, flow_run_id: UUID, work: Coroutine[Any, Any, Any]) -> None:
-        stop = Stop()
-        context = contextvars.Context()
-        context.run(STOP.set, stop)
-        if self._client:
-            context.run(AsyncClientContext.__var__.set, self._client)
-        task = self._loop.create_task(work, context=context)
-        self._tasks[task] = (flow_run_id, stop)
-        try:
-            await asyncio.wait([task])
-            if not task.cancelled() and (error := task.exception()) and not isinstance(error, Abort | Pause):
-                raise error
-        finally:
-            del self._tasks[task]
-
-    async def lag(self) -> float:
-        """Seconds that something asked for now waits behind what the loop has to do."""
-        begun = time.monotonic()
-        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self._loop))
-        return time.monotonic() - begun
-
-    def stop(self, flow_run_id: UUID, reason: Any) -> None:
-        """Ask one run to leave. Nothing happens when it has just ended or was asked before."""
-        for task, (id, stop) in self._tasks.copy().items():
-            if id == flow_run_id and stop.reason is None:
-                stop.reason = reason
-                self._loop.call_soon_threadsafe(stop.strike, task)
-
-    async def close(self) -> None:
-        """Ask all runs to leave, give them time, then end the loop."""
-        for flow_run_id in self.running:
-            self.stop(flow_run_id, "shutdown")
-        if tasks := list(self._tasks):
-            left = asyncio.run_coroutine_threadsafe(_wait(tasks), self._loop)
-            await asyncio.wrap_future(left)
-        for each in self._beside:
-            each.cancel()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        await asyncio.to_thread(self._thread.join, 5)
-
-
-class DrayageWorker(BaseWorker[BaseJobConfiguration, BaseVariables, DrayageWorkerResult]):
+class DrayageWorker(BaseWorker[DrayageConfiguration, BaseVariables, DrayageWorkerResult]):
     """Worker type `drayage`: `prefect worker start --type drayage --pool drayage`."""
 
     type = "drayage"
-    job_configuration = BaseJobConfiguration
+    job_configuration = DrayageConfiguration
     _description = "Run Drayage's async flows inside one warm process."
     _display_name = "Drayage"
 
@@ -174,6 +102,7 @@ class DrayageWorker(BaseWorker[BaseJobConfiguration, BaseVariables, DrayageWorke
     async def setup(self) -> None:
         """Start the loop for the runs, and watch for cancellations."""
         gc.freeze()  # what is loaded by now stays: looking through it again takes longer than many a sweep's query
+        prefect.flow_engine.observe_flow_run_suspension = _observed_here  # type: ignore[attr-defined]
         self._runs = RunLoop()
         self._runs.keep(watch_health(f"{self.name}/{uuid4()}"))
         await super().setup()
@@ -192,7 +121,7 @@ class DrayageWorker(BaseWorker[BaseJobConfiguration, BaseVariables, DrayageWorke
     async def run(
         self,
         flow_run: FlowRun,
-        configuration: BaseJobConfiguration,
+        configuration: DrayageConfiguration,
         task_status: anyio.abc.TaskStatus[Any] | None = None,
     ) -> DrayageWorkerResult:
         """Run one flow run to its end in the run loop."""
@@ -239,6 +168,7 @@ class DrayageWorker(BaseWorker[BaseJobConfiguration, BaseVariables, DrayageWorke
         return free if await self._runs.lag() < LATE_SECONDS else min(1, free)
 
     async def _watch_cancellations(self) -> None:
+        """Look for runs that a person cancelled or suspended."""
         while True:
             await anyio.sleep(CANCEL_SECONDS)
             try:
@@ -251,10 +181,13 @@ class DrayageWorker(BaseWorker[BaseJobConfiguration, BaseVariables, DrayageWorke
         assert self._runs is not None
         if not (running := self._runs.running):
             return
-        names = FlowRunFilterStateName(any_=["Cancelling", "Cancelled"])
+        names = FlowRunFilterStateName(any_=["Cancelling", "Cancelled", "Suspended"])
         asked = FlowRunFilter(id=FlowRunFilterId(any_=running), state=FlowRunFilterState(name=names))
         for flow_run in await self._page(asked):
-            self._runs.stop(flow_run.id, "cancel")
+            if flow_run.state and flow_run.state.is_paused():
+                mark_flow_run_suspension_requested(flow_run.id, flow_run.state)
+            else:
+                self._runs.stop(flow_run.id, "cancel")
         below = FlowRunFilter(
             parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=running),
             state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Cancelling"])),
@@ -272,12 +205,18 @@ class DrayageWorker(BaseWorker[BaseJobConfiguration, BaseVariables, DrayageWorke
         return parent
 
 
+@contextmanager
+def _observed_here(*_: Any, **__: Any) -> Iterator[None]:
+    """Leave it to the worker's one look at all its runs to see that a person suspended one.
+
+    Prefect has a thread with a loop, a client, a connection and a poll for each run, and the loop of all runs stands
+    still until those are there.
+    """
+    yield
+
+
 _quiet_ends = QuietEnds()
 """One for the process: adding it twice has no effect."""
-
-
-async def _wait(tasks: list[asyncio.Task[None]]) -> None:
-    await asyncio.wait(tasks, timeout=GRACE_SECONDS)
 
 
 async def _execute(flow: Flow[..., Any], flow_run: FlowRun) -> None:

@@ -21,6 +21,8 @@ BUSY_SECONDS = 30
 """How long a SQLite writer waits for another process's transaction."""
 CONNECT_SECONDS = 15
 STATEMENT_SECONDS = 60
+CONNECTIONS = 15
+"""Most connections of one event loop to PostgreSQL; they are opened as they are needed."""
 
 
 class Database:
@@ -120,6 +122,10 @@ class Database:
             json_serializer=to_json,
             hide_parameters=True,
             pool_pre_ping=True,
+            # None beyond these: what the pool opens beyond its size it closes when it is given back, and to open one
+            # takes longer than many transactions.
+            pool_size=CONNECTIONS,
+            max_overflow=0,
             connect_args={
                 "timeout": CONNECT_SECONDS,
                 "command_timeout": STATEMENT_SECONDS,
