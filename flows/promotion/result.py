@@ -171,9 +171,12 @@ class StepContext:
     watched: Watched = field(default_factory=Watched)
 
     def path(self, relative: str) -> Path:
-        """Resolve a path of a config inside the working directory, symlinks included. Raises Invalid outside it."""
+        """Resolve a path of a config inside the working directory, symlinks included. Raises Invalid outside it.
+
+        A path that begins with a slash begins at the working directory (Kargo).
+        """
         root = self.work_dir.resolve()
-        resolved = (root / relative).resolve()
+        resolved = (root / relative.lstrip("/")).resolve()
         if resolved != root and root not in resolved.parents:
             raise Invalid(f"path {relative!r} leads outside the promotion's working directory")
         if kept := KEPT.intersection(resolved.relative_to(root).parts):

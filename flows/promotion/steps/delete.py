@@ -60,12 +60,12 @@ def _confined(ctx: StepContext, relative: str) -> Path:
 
 
 def _matches(ctx: StepContext, pattern: str) -> list[Path]:
-    parts = PurePosixPath(pattern).parts
-    if PurePosixPath(pattern).is_absolute() or ".." in parts or not parts:
+    parts = PurePosixPath(inside := pattern.lstrip("/")).parts
+    if ".." in parts or not parts:
         raise Invalid(f"pattern {pattern!r} names nothing inside the promotion's working directory")
     root = ctx.work_dir.resolve()
     found: list[Path] = []
-    for path in root.glob(pattern):
+    for path in root.glob(inside):
         relative = path.relative_to(root)
         if path == root or KEPT.intersection(relative.parts):
             continue

@@ -19,6 +19,8 @@ def delete(root, **config):
     [
         pytest.param({"path": "a"}, ["d/.git/x", "d/b.md", "d/c"], id="file"),
         pytest.param({"path": "d"}, ["a"], id="directory"),
+        pytest.param({"path": "/d"}, ["a"], id="from-the-working-directory"),
+        pytest.param({"path": "/d/*.md", "pathsAreGlobs": True}, ["a", "d/.git/x", "d/c"], id="glob-from-there"),
         pytest.param({"paths": ["a", "d/c"]}, ["d/.git/x", "d/b.md"], id="several"),
         pytest.param({"paths": ["a", "none"]}, ["d/.git/x", "d/b.md", "d/c"], id="missing"),
         pytest.param({"path": "**/*.md", "pathsAreGlobs": True}, ["a", "d/.git/x", "d/c"], id="glob"),
@@ -51,7 +53,7 @@ def test_a_link_is_removed_and_not_its_target(tmp_path):
     assert tree(tmp_path) == ["outside/b", "work/d/a"]
 
 
-@pytest.mark.parametrize("path", ["..", ".", "../outside", "out/b", "d/..", "/etc", "d/.git", ".git/x", "d/.git/x"])
+@pytest.mark.parametrize("path", ["..", ".", "../outside", "out/b", "d/..", "/", "/../outside", "d/.git", ".git/x", "d/.git/x"])
 @pytest.mark.parametrize("globs", [False, True])
 def test_confined(tmp_path, path, globs):
     """Nothing outside the working directory, and nothing of Git's, is reached."""

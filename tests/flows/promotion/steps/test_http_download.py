@@ -102,7 +102,7 @@ async def test_too_slow(tmp_path):
             await download(tmp_path, server.url, timeout="200ms")
 
 
-@pytest.mark.parametrize("out", ["../a", "/etc/a", ".git/a", "."])
+@pytest.mark.parametrize("out", ["../a", "/../a", ".git/a", "."])
 async def test_only_in_the_working_directory(tmp_path, out):
     """Other places are refused before anything is asked."""
     async with answering(answer(200)) as server:
