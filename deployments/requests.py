@@ -114,7 +114,7 @@ async def ask_verification(here: World, project: str, stage: str, actor: str) ->
     return (await here.ledger.verifications.attach_run(project, record.id, str(run.id))).flow_run_id or str(run.id)
 
 
-async def abort_verification(here: World, project: str, stage: str, actor: str) -> str:
+async def abort_verification(here: World, project: str, stage: str, actor: str, reason: str = "") -> str:
     """Abort the verification under way in a Stage. Returns its id. Raises Refused when there is none.
 
     Its run stops measuring; a run that promotes, which it is a part of, ends as it would have after it.
@@ -122,7 +122,7 @@ async def abort_verification(here: World, project: str, stage: str, actor: str) 
     latest = await here.ledger.verifications.latest(project, stage)
     if latest is None or latest.phase.terminal:
         raise Refused(f"no verification of Stage {stage!r} is under way")
-    aborted = await here.ledger.verifications.abort(project, latest.id, actor, "", datetime.now(UTC))
+    aborted = await here.ledger.verifications.abort(project, latest.id, actor, reason, datetime.now(UTC))
     await tell_verification(aborted)
     if aborted.flow_run_id and not await here.ledger.promotions.by_flow_run(aborted.flow_run_id):
         async with get_client() as client:

@@ -1,13 +1,15 @@
 """Taking Stages out of service, and out of what they no longer ask for."""
 
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from prefect.client.orchestration import PrefectClient
 
+from blocks.errors import Refused
 from blocks.ledger.ledger import Ledger
 from deployments.register_stages import unregister_stages
-from deployments.requests import abort_promotion
+from deployments.requests import abort_promotion, abort_verification
 from flows.stage.pipeline import Pipeline
 from flows.world import World
 
@@ -21,6 +23,9 @@ async def retire_stages(
     for record in await here.ledger.promotions.open(project):
         if record.stage in stages:
             await abort_promotion(here, project, record.name, actor, why)
+    for stage in stages:
+        with suppress(Refused):  # none is under way
+            await abort_verification(here, project, stage, actor, why)
     await unregister_stages(client, here.settings.work_pool, [(project, stage) for stage in stages])
 
 

@@ -46,10 +46,13 @@ class CredentialsLookup:
         return [block for block in self._secrets if block.project in (project, SHARED)]
 
     async def generic(self, project: str, *, shared: bool = False) -> dict[str, dict[str, str]]:
-        """Read the generic secrets of the project, or the shared ones, by name."""
+        """Read the generic secrets of the project, or the shared ones, by name.
+
+        They are read anew each time: nothing tells that one was saved or changed a moment ago.
+        """
         return {
             block.secret_name: {key: str(value) for key, value in block.data.get_secret_value().items()}
-            for block in await self.secrets(project)
+            for block in await self.secrets(project, seconds=0)
             if isinstance(block, GenericSecret) and (block.project == project) != shared
         }
 

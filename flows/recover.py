@@ -15,10 +15,12 @@ from prefect.logging import get_run_logger
 
 from blocks.errors import DrayageError
 from blocks.ledger.promotion_claims import Started
-from blocks.ledger.records import Phase, PromotionRecord, VerificationRecord
+from blocks.ledger.records import CONTROLLER, Phase, PromotionRecord, VerificationRecord
 from flows.at_work import let_go, living, resume_hanging
 from flows.call_off import call_off
+from flows.promotion.admission import UNKNOWN
 from flows.publish import tell, tell_verification
+from flows.stage.pipeline import read_pipelines
 from flows.start import bury, resume_elsewhere, start_promotion, start_verification
 from flows.world import World
 
@@ -33,10 +35,11 @@ What = Literal["leave", "start", "resume", "replace", "abort", "fail"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What to do about one open Promotion or verification, and why."""
+    """What to do about one open Promotion or verification, and why; `actor` is whose doing an abort is."""
 
     what: What
     sentence: str = ""
+    actor: str = UNKNOWN
 
     def calls(self, alive: bool) -> bool:
         """Whether there is anything to do; a run with a living process does not go on elsewhere."""
@@ -128,7 +131,7 @@ async def _act(here: World, client: PrefectClient, record: PromotionRecord, verd
     elif verdict.what == "resume":
         await resume_elsewhere(client, record.flow_run_id or "", f"Taken up again: {verdict.sentence}.")
     elif verdict.what == "abort":
-        aborted = await promotions.abort(record.project, record.name, "unknown actor", verdict.sentence, now)
+        aborted = await promotions.abort(record.project, record.name, verdict.actor, verdict.sentence, now)
         await tell(aborted, "promotion.aborted")
     else:
         await _fail(here, record, verdict.sentence, now)
@@ -157,9 +160,12 @@ async def _recover_verifications(here: World, client: PrefectClient, now: dateti
     dead = [each for each in unfinished if lost(each, now, lease) or soaks(each, now)]
     runs = await _runs(client, [each.flow_run_id for each in dead if each.flow_run_id])
     alive = await living(here, runs, now)
+    pipelines = await read_pipelines(here.ledger, {each.project for each in dead})
     for record in dead:
         run = runs.get(record.flow_run_id or "")
         verdict = judge_soaking(run, now, lease) if soaks(record, now) else judge_lost(run, now, lease)
+        if not pipelines[record.project].has(record.stage):
+            verdict = Verdict("abort", "its Stage was deleted", CONTROLLER)
         if verdict.calls(record.flow_run_id in alive):
             done.append(f"verification {record.id} of {record.stage}: {verdict.what}, because {verdict.sentence}")
             with _logged(record.id):
@@ -179,9 +185,7 @@ async def _act_on_verification(
     elif verdict.what == "resume":
         await resume_elsewhere(client, record.flow_run_id or "", f"Taken up again: {verdict.sentence}.")
     else:
-        aborted = await here.ledger.verifications.abort(
-            record.project, record.id, "unknown actor", verdict.sentence, now
-        )
+        aborted = await here.ledger.verifications.abort(record.project, record.id, verdict.actor, verdict.sentence, now)
         await tell_verification(aborted)
 
 

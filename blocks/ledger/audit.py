@@ -48,11 +48,15 @@ class Audit(Part):
             audit.c.subject == event.subject,
             audit.c.actor == event.actor,
         )
+        last = last.order_by(audit.c.id.desc()).limit(1)
         async with self._database.read() as connection:
-            if (await connection.execute(last.order_by(audit.c.id.desc()).limit(1))).scalar() == event.message:
+            if (await connection.execute(last)).scalar() == event.message:
                 return False
-        await self.record(event)
-        return True
+        async with self._database.write(lock=f"news/{event.project}/{event.subject}") as connection:
+            if (await connection.execute(last)).scalar() == event.message:
+                return False
+            await write_event(connection, event)
+            return True
 
     async def record_once(self, event: AuditEvent) -> bool:
         """Add what a step of a Promotion records; False when the step, `data["step"]`, has recorded that type before.

@@ -52,6 +52,10 @@ class Pipeline:
     windows: list[PromotionWindow] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
 
+    def has(self, name: str) -> bool:
+        """Whether a Stage is there, readable or not."""
+        return name in self.stages or name in self.unreadable
+
     def stage(self, name: str) -> StageDefinition:
         """Find a Stage. Raises NotFound with the known names, Invalid when it cannot be read."""
         if name in self.unreadable:

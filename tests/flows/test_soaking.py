@@ -11,6 +11,7 @@ from prefect.client.schemas.sorting import ArtifactSort
 
 from blocks.ledger.records import VerificationPhase, VerificationRecord
 from deployments.requests import abort_verification, ask_verification
+from deployments.sandbox.faults import Fault
 from flows.publish import key
 from flows.start import resume_elsewhere
 from tests.servers.exporter import Exporter, scraped
@@ -108,6 +109,27 @@ async def test_it_leaves_the_worker_and_comes_back(machine, tmp_path, exporter):
 
         await until(cancelled, "the end of the run that soaked", 60)
         assert (await latest(pipeline, lambda each: True)).phase is VerificationPhase.ABORTED
+
+
+async def test_its_worker_dies_while_it_measures(machine, tmp_path):
+    """What was measured before stands, the measurement under way is taken once by the next worker, and soaking ends."""
+    address = {"address": "http://sandbox.invalid/prometheus", "query": "errors"}
+    metric = {"interval": "6m", "count": 2, "successCondition": "result[0] < 0.05", "provider": {"prometheus": address}}
+    verified = stage("test", verification={"analysisTemplates": [{"name": "errors"}]})
+    async with opened_plain(tmp_path, template("errors", **metric), verified, automatic("test")) as pipeline:
+        pipeline.sandbox.world.metrics.set("errors", {}, 0.01)
+        freight = await pipeline.push("1.0.0")
+        record = await latest(pipeline, soaks)
+        pipeline.sandbox.faults.add(Fault(match="/prometheus", kind="delay", seconds=60))
+        first = await let_time_pass(pipeline, record, minutes=7)
+        measuring = await latest(pipeline, lambda each: bool(each.owner))
+        machine.worker.kill()
+        pipeline.sandbox.faults.clear()
+        machine.start_worker()
+        ended = await latest(pipeline, lambda each: each.phase.terminal)
+        assert (measuring.id, ended.id, ended.phase) == (record.id, record.id, VerificationPhase.SUCCESSFUL)
+        assert (ended.metrics[0]["count"], ended.metrics[0]["measurements"][0]["finishedAt"]) == (2, first)
+        await pipeline.verified(freight, "test")
 
 
 async def _shown(pipeline: Guestbook) -> None:

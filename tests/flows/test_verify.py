@@ -1,15 +1,19 @@
 """Verification by a real Prometheus: what it decides, what follows, and how it is asked for again."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
 
 from blocks.ledger.records import Phase, VerificationPhase, VerificationRecord
+from deployments.apply import delete
 from deployments.requests import abort_verification, ask_promotion, ask_verification
 from flows.advance import announce_ready
 from flows.promotion.admission import Wish
+from flows.sweep import sweep
 from tests.servers.exporter import Exporter, scraped
 from tests.servers.guestbook import Guestbook, until
 from tests.servers.plain import automatic, change, in_state, opened_plain, stage, template
@@ -128,12 +132,7 @@ async def test_a_verification_that_never_ends_is_aborted(machine, tmp_path, expo
     endless = measured(exporter, "load", "load", interval="1s", successCondition="result[0] == 1")
     async with opened_plain(tmp_path, endless, stage("test", **verified_by("load")), automatic("test")) as pipeline:
         freight = await pipeline.push("1.0.0")
-
-        async def measuring() -> bool:
-            latest = await pipeline.here.ledger.verifications.latest(pipeline.project, "test")
-            return bool(latest and latest.metrics and latest.metrics[0]["measurements"])
-
-        await until(measuring, "a first measurement", 40)
+        await under_way(pipeline, "test")
         id = await abort_verification(pipeline.here, pipeline.project, "test", "user:ann")
         assert (await verification(pipeline, "test")).phase is VerificationPhase.ABORTED
         assert (await verify_state(pipeline, "test"))[0] == "Aborted"
@@ -143,3 +142,38 @@ async def test_a_verification_that_never_ends_is_aborted(machine, tmp_path, expo
         again = await ask_promotion(pipeline.here, Wish(pipeline.project, "test", "user:ann", freight.alias))
         await pipeline.ended(again)
         assert (await verification(pipeline, "test", after=id)).phase is VerificationPhase.SUCCESSFUL
+
+
+async def test_a_stage_is_deleted_while_it_is_verified(machine, tmp_path, exporter):
+    """Its verification ends with it, and so does one that a run made a moment later: nobody goes on with either."""
+    exporter.set("load", 1)
+    endless = measured(exporter, "load", "load", interval="1s", successCondition="result[0] == 1")
+    async with opened_plain(tmp_path, endless, stage("test", **verified_by("load")), automatic("test")) as pipeline:
+        ledger = pipeline.here.ledger.verifications
+        await pipeline.push("1.0.0")
+        made = await under_way(pipeline, "test")
+        await delete(pipeline.here, "Stage", pipeline.project, "test", "user:ann")
+        ended = await verification(pipeline, "test")
+        assert (ended.phase, ended.message) == (VerificationPhase.ABORTED, "aborted by user:ann: its Stage was deleted")
+
+        old = datetime.now(UTC) - timedelta(hours=1)
+        await ledger.create(replace(made, id="late", started_at=old, lease_until=old, owner="", metrics=[]))
+        await sweep()
+        late = await ledger.get(pipeline.project, "late")
+        assert (late.phase, late.message) == (
+            VerificationPhase.ABORTED,
+            "aborted by controller:drayage: its Stage was deleted",
+        )
+
+
+async def under_way(pipeline: Guestbook, stage: str) -> VerificationRecord:
+    """Wait until a Stage's verification measures."""
+    found: list[VerificationRecord] = []
+
+    async def measuring() -> bool:
+        latest = await pipeline.here.ledger.verifications.latest(pipeline.project, stage)
+        found[:] = [latest] if latest and latest.metrics and latest.metrics[0]["measurements"] else []
+        return bool(found)
+
+    await until(measuring, f"a first measurement of {stage}", 40)
+    return found[0]

@@ -53,7 +53,9 @@ def test_a_link_is_removed_and_not_its_target(tmp_path):
     assert tree(tmp_path) == ["outside/b", "work/d/a"]
 
 
-@pytest.mark.parametrize("path", ["..", ".", "../outside", "out/b", "d/..", "/", "/../outside", "d/.git", ".git/x", "d/.git/x"])
+@pytest.mark.parametrize(
+    "path", ["..", ".", "../outside", "out/b", "d/..", "/", "/../outside", "d/.git", ".git/x", "d/.git/x"]
+)
 @pytest.mark.parametrize("globs", [False, True])
 def test_confined(tmp_path, path, globs):
     """Nothing outside the working directory, and nothing of Git's, is reached."""
