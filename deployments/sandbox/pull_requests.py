@@ -132,9 +132,11 @@ class PullRequests:
         """What it stands for now: an open one follows its branches, as long as they are there."""
         head = await self.merges.tip(pull.repository, pull.head)
         base = await self.merges.tip(pull.repository, pull.base)
+        conflicts = head and base and await self.merges.conflicts(pull.repository, base, head)
+        # It may have been merged or changed while Git was asked.
+        pull = self._pulls.get((pull.repository, pull.number), pull)
         if pull.state == "open" and head and base:
-            conflicts = await self.merges.conflicts(pull.repository, base, head)
-            pull = replace(pull, head_commit=head, base_commit=base, conflicts=conflicts)
+            pull = replace(pull, head_commit=head, base_commit=base, conflicts=bool(conflicts))
         return self._keep(pull)
 
     async def _tip(self, repository: str, branch: str) -> str:

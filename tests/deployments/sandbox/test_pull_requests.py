@@ -49,6 +49,23 @@ async def test_an_open_one_follows_its_branch(sandbox, pulls):
         await pulls.merge(NAME, 1, "merge", made.head_commit)
 
 
+async def test_looked_at_while_it_is_merged(sandbox, pulls):
+    """Who began to look before the merge does not open it again."""
+    await pulls.open(NAME, "change", "main", "t")
+
+    async def look():
+        while True:
+            await pulls.select(NAME)
+
+    lookers = [asyncio.create_task(look()) for _ in range(5)]
+    await pulls.merge(NAME, 1)
+    await asyncio.sleep(0.3)
+    for each in lookers:
+        each.cancel()
+    await asyncio.wait(lookers)
+    assert (await pulls.get(NAME, 1)).state == "merged"
+
+
 async def test_rebase_of_several_commits(sandbox, pulls):
     """Each is replayed with its message on top of what came meanwhile."""
     await branch(sandbox, "change", {"b": "1\n"})
