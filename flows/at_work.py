@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
-from prefect.client.orchestration import PrefectClient
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterState,
@@ -35,7 +36,13 @@ AT_WORK = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
 @asynccontextmanager
 async def at_work(here: World, run: CurrentRun) -> AsyncIterator[None]:
-    """Show that this run has a living process, for as long as the body runs."""
+    """Show that this run has a living process, for as long as the body runs.
+
+    What Prefect still calls Running of an earlier execution is over: its last words may not have come through.
+    """
+    if run.deployed and run.count > 1:
+        async with get_client() as client:
+            await bury_children(client, UUID(run.id))
     leases, seconds = here.ledger.leases, here.settings.lease_seconds
     try:
         async with shown(lambda until: leases.take(sign(run.id), run.owner, until, datetime.now(UTC)), seconds):
