@@ -7,8 +7,9 @@ import pytest
 
 from tests.servers.machine import guestbook, in_use, machine
 from tests.servers.prefect_server import prefect_server
+from tests.servers.sqlite import empty_ledger, sqlite_ledger_url
 
-__all__ = ["guestbook", "machine", "prefect_server"]
+__all__ = ["empty_ledger", "guestbook", "machine", "prefect_server", "sqlite_ledger_url"]
 
 LONG = "DRAYAGE_TEST_LONG"
 

@@ -22,9 +22,9 @@ def stage(name, sources):
 
 
 @pytest.mark.parametrize("begun", [False, True], ids=["before-it-began", "taken-over"])
-async def test_freight_that_may_no_longer_enter(tmp_path, begun):
+async def test_freight_that_may_no_longer_enter(sqlite_ledger_url, begun):
     """It ends Errored and says why; the Stage stays as it was."""
-    ledger = await Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")
+    ledger = await Ledger.open(sqlite_ledger_url)
     try:
         await ledger.definitions.apply(
             [stage("test", {"direct": True}), stage("prod", {"direct": True})], [], "a", NOON

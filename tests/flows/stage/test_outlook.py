@@ -34,9 +34,9 @@ def failed(number: int, freight: str) -> PromotionRecord:
 
 
 @pytest.fixture
-async def ledger(tmp_path):
+async def ledger(sqlite_ledger_url):
     """A project with more Freight than is looked at."""
-    opened = await Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")
+    opened = await Ledger.open(sqlite_ledger_url)
     defined = [
         Definition("Stage", "p", "test", {"spec": DIRECT | STEPS}),
         Definition("ProjectConfig", "p", "p", {"spec": ENABLED}),

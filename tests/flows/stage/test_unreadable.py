@@ -42,9 +42,9 @@ def stage(project: str, name: str = "newer", **more) -> Definition:
 
 
 @pytest.fixture
-async def ledger(tmp_path):
+async def ledger(sqlite_ledger_url):
     """A ledger with two projects: one Stage of `a` was written by a newer version."""
-    opened = await Ledger.open(f"sqlite+aiosqlite:///{tmp_path}/ledger.db")
+    opened = await Ledger.open(sqlite_ledger_url)
     await opened.definitions.apply([*defined("a", stage("a")), *defined("b")], [], "user:ann", NOON)
     for project in ("a", "b"):
         freight = FreightRecord(project, f"{project}1", f"{project}-one", "w", {"images": []}, NOON, NOON)

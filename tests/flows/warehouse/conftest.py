@@ -10,9 +10,9 @@ from tests.servers.registry import delete_image, docker_registry, push_image
 
 
 @pytest.fixture
-async def looker(tmp_path):
+async def looker(tmp_path, sqlite_ledger_url):
     """Looks at Warehouses with an empty ledger, empty mirrors and no credentials."""
-    ledger, registry = await Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}"), quick_registry()
+    ledger, registry = await Ledger.open(sqlite_ledger_url), quick_registry()
     mirrors = Mirrors(tmp_path / "mirrors", allow_plain_http_credentials=True, timeout=3, memory=0.0)
     yield Looker(ledger, registry, mirrors)
     await registry.aclose()

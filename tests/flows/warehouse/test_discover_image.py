@@ -64,9 +64,9 @@ async def registry():
 
 
 @pytest.fixture
-async def index(tmp_path):
+async def index(sqlite_ledger_url):
     """An empty index, in a real ledger."""
-    ledger = await Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")
+    ledger = await Ledger.open(sqlite_ledger_url)
     yield ledger.index
     await ledger.close()
 
