@@ -69,14 +69,14 @@ def candidate(situation: Situation, request: FreightRequest, freight: Standings,
     With selectionPolicy MatchUpstream only what the upstream Stage runs now counts, and while two Freight are
     there at once, none does.
     """
-    choice = [
-        each
-        for each, standing in freight
-        if each.origin == request.origin.name and _choosable(situation, request, each, standing, now)
-    ]
-    if matches_upstream(request) and len(choice) > 1:
-        return None
-    return max(choice, key=lambda each: (each.discovered_at, each.name), default=None)
+    mine = sorted((each for each in freight if each[0].origin == request.origin.name), key=_newest, reverse=True)
+    choice = (each for each, standing in mine if _choosable(situation, request, each, standing, now))
+    best = next(choice, None)
+    return None if matches_upstream(request) and next(choice, None) else best
+
+
+def _newest(known: tuple[FreightRecord, Standing]) -> tuple[datetime, str]:
+    return known[0].discovered_at, known[0].name
 
 
 def auto_promote(

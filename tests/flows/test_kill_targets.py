@@ -3,6 +3,8 @@
 import asyncio
 from uuid import uuid4
 
+import pytest
+
 from blocks.ledger.records import Phase
 from flows.start import TARGETS_QUEUE, stage_deployment
 from flows.sweep import sweep
@@ -19,6 +21,7 @@ async def sweep_for_ever():
         await asyncio.sleep(1)
 
 
+@pytest.mark.long
 async def test_killed_as_it_fans_out(machine, tmp_path, monkeypatch):
     """A target that was begun and not started is started, one in its step goes on; none is served twice or left out."""
     monkeypatch.setenv("DRAYAGE_WORK_POOL", f"kill-{uuid4().hex[:8]}")

@@ -186,6 +186,7 @@ async def test_silence_ends_it(machine, tmp_path):
         assert (await steps_of(pipeline, record))["clean"].status == "Succeeded"
 
 
+@pytest.mark.long
 async def test_workers_die_while_it_waits(machine, tmp_path, monkeypatch):
     """One while nobody works, one with the answer read and nothing saved: the answer counts, once."""
     monkeypatch.setenv("DRAYAGE_WORK_POOL", f"people-{uuid4().hex[:8]}")

@@ -111,6 +111,7 @@ async def test_it_leaves_the_worker_and_comes_back(machine, tmp_path, exporter):
         assert (await latest(pipeline, lambda each: True)).phase is VerificationPhase.ABORTED
 
 
+@pytest.mark.long
 async def test_its_worker_dies_while_it_measures(machine, tmp_path):
     """What was measured before stands, the measurement under way is taken once by the next worker, and soaking ends."""
     address = {"address": "http://sandbox.invalid/prometheus", "query": "errors"}
