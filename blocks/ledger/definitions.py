@@ -1,8 +1,10 @@
 """Manifests as applied, with every version there was."""
 
+import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +18,12 @@ from blocks.ledger.tables import definition_history, definitions
 
 Key = tuple[str, str, str]
 """Kind, project, name."""
+
+MOST = 100_000
+"""Manifests read at once."""
+
+MOST_KEPT = 20_000
+"""Manifests kept decoded; those not asked for the longest go first."""
 
 CLUSTER_CONFIG = "cluster"
 """What the only ClusterConfig is called."""
@@ -64,15 +72,13 @@ class Definitions(Part):
         async with self._database.read() as connection:
             return await rows.every(connection, Change, query)
 
-    async def of_kinds(
-        self, kinds: Collection[str], project: str | None = None, limit: int = 100_000
-    ) -> list[Definition]:
+    async def of_kinds(self, kinds: Collection[str], project: str | None = None, limit: int = MOST) -> list[Definition]:
         """Return the manifests of several kinds by project, kind and name.
 
         Of one project where given, and then among them its Project and the ClusterConfig, if these kinds are asked for.
         """
         async with self._database.read() as connection:
-            return await rows.every(connection, Definition, defined(kinds, project).limit(limit))
+            return await read_defined(connection, kinds, project, limit)
 
     async def list(self, kind: str, project: str | None = None, limit: int = 10_000) -> list[Definition]:
         """Return the manifests of a kind by project and name, of one project where given."""
@@ -84,13 +90,32 @@ class Definitions(Part):
             return await rows.every(connection, Definition, query)
 
 
-def defined(kinds: Collection[str], project: str | None) -> sa.Select[Any]:
-    """Select manifests of several kinds in order; of one project with its Project and the ClusterConfig."""
-    query = sa.select(*rows.columns(definitions, Definition)).where(definitions.c.kind.in_(kinds))
+async def read_defined(
+    connection: AsyncConnection, kinds: Collection[str], project: str | None, limit: int = MOST
+) -> list[Definition]:
+    """Read manifests of several kinds in order; of one project with its Project and the ClusterConfig.
+
+    A manifest that was read before is handed out again: nobody may change one.
+    """
+    whole = [each for each in rows.columns(definitions, Definition) if each.name != "manifest"]
+    text = sa.cast(definitions.c.manifest, sa.Text).label("text")
+    query = sa.select(*whole, text).where(definitions.c.kind.in_(kinds))
     if project is not None:
         about_it = sa.and_(definitions.c.project == "", definitions.c.name.in_((project, CLUSTER_CONFIG)))
         query = query.where(sa.or_(definitions.c.project == project, about_it))
-    return query.order_by(definitions.c.project, definitions.c.kind, definitions.c.name)
+    query = query.order_by(definitions.c.project, definitions.c.kind, definitions.c.name)
+    return await rows.every(connection, _of_text, query.limit(limit))
+
+
+def _of_text(text: str, **whole: Any) -> Definition:
+    return Definition(manifest=_manifest(text), **whole)
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _manifest(text: str) -> Json:
+    """Manifests that are read again and again are decoded once: 1,000 Stages take longer to decode than to read."""
+    decoded: Json = json.loads(text)
+    return decoded
 
 
 def _is(table: sa.Table, key: Key) -> list[sa.ColumnElement[bool]]:

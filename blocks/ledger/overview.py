@@ -7,6 +7,7 @@ Of the Freight only the newest of each Warehouse is read at first, and what Stag
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from blocks.ledger import rows
 from blocks.ledger.column_types import Utc
-from blocks.ledger.definitions import defined
+from blocks.ledger.definitions import read_defined
 from blocks.ledger.freezes import frozen
 from blocks.ledger.part import Part
 from blocks.ledger.pertinent import pertinent, stopping
@@ -96,7 +97,7 @@ class Overviews(Part):
         """Read all projects, or one, as they are at one moment, with the definitions of these kinds."""
         async with self._database.read(snapshot=True) as connection:
             found = Overview()
-            found.definitions = await rows.every(connection, Definition, defined(kinds, project))
+            found.definitions = await read_defined(connection, kinds, project)
             there = sa.select(*rows.columns(visits, Visit)).where(_of(visits, project), visits.c.left_at.is_(None))
             found.visits = await rows.every(connection, Visit, there)
             held = sa.select(*rows.columns(holds, Hold)).where(_of(holds, project))
@@ -125,8 +126,8 @@ class Overviews(Part):
 async def _read_about(connection: AsyncConnection, found: About, looked_at: sa.CTE, matter: Any) -> None:
     """Read what is known about the Freight looked at, and the promotions that matter to it."""
     wanted = sa.select(*BRIEF_FREIGHT).join(looked_at, _is(freight.c.project, freight.c.name, looked_at))
-    for row in await connection.execute(wanted):
-        found.freight[row.project, row.name] = FreightRecord(**row._mapping, content={})
+    for each in await rows.every(connection, partial(FreightRecord, content={}), wanted):
+        found.freight[each.project, each.name] = each
     found.standings |= await read_standings(connection, looked_at)
     chosen = matter.subquery("matter")
     these = sa.select(*BRIEF_PROMOTION).join(chosen, _is(promotions.c.project, promotions.c.name, chosen))

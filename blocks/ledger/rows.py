@@ -1,7 +1,7 @@
 """Between records and rows: columns are named as the records' fields."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -26,20 +26,17 @@ def values(record: Any) -> dict[str, Any]:
     return {field.name: getattr(record, field.name) for field in fields(record)}
 
 
-def read(record: type[R], row: sa.Row[Any]) -> R:
-    """Make a record of a row selected by `columns`."""
-    return record(**row._mapping)
-
-
 async def first(connection: AsyncConnection, record: type[R], query: sa.Executable) -> R | None:
     """Run a query by `columns` and return its first record, or None."""
     row = (await connection.execute(query)).first()
-    return None if row is None else read(record, row)
+    return None if row is None else record(**row._mapping)
 
 
-async def every(connection: AsyncConnection, record: type[R], query: sa.Executable) -> list[R]:
-    """Run a query by `columns` and return its records."""
-    return [read(record, row) for row in await connection.execute(query)]
+async def every(connection: AsyncConnection, record: Callable[..., R], query: sa.Executable) -> list[R]:
+    """Run a query by `columns` and return its records; what has a default may be left out of the columns."""
+    found = await connection.execute(query)
+    names = tuple(found.keys())
+    return [record(**dict(zip(names, row, strict=True))) for row in found]
 
 
 def insert(connection: AsyncConnection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:

@@ -13,7 +13,13 @@ NamePattern = Callable[[str], bool]
 
 def selects(selector: StageSelector, stage_name: str, labels: Labels) -> bool:
     """Whether all criteria of a selector hold for a Stage; no criteria at all select every Stage. Raises Invalid."""
-    return (not selector.name or name_pattern(selector.name)(stage_name)) and fits(selector, labels)
+    return (not selector.name or _named(selector.name, stage_name)) and fits(selector, labels)
+
+
+@lru_cache(maxsize=20_000)
+def _named(pattern: str, name: str) -> bool:
+    """Sweeps ask the same again and again."""
+    return name_pattern(pattern)(name)
 
 
 def fits(selector: LabelSelector, labels: Labels) -> bool:
