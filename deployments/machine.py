@@ -47,7 +47,8 @@ class Machine:
 
     def exports(self) -> list[str]:
         """What another terminal must be told, as lines for a shell; no password is among them."""
-        lines = [f"export PREFECT_API_URL={self.url}/api DRAYAGE_HOME={shlex.quote(str(self.home))}"]
+        told = {"PREFECT_API_URL": f"{self.url}/api", "DRAYAGE_HOME": str(self.home)} | self.extra
+        lines = ["export " + " ".join(f"{name}={shlex.quote(value)}" for name, value in told.items())]
         if self.postgres:
             lines.append(f'export DRAYAGE_LEDGER_URL="$(cat {shlex.quote(str(self.ledger_file))})"')
         return lines

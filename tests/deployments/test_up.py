@@ -15,10 +15,9 @@ import pytest
 from deployments.postgres import EmbeddedPostgres
 from deployments.processes import free_port
 from tests.servers.guestbook import until
-from tests.servers.terminal import done
+from tests.servers.terminal import OURS, done, exported, processes_of
 
 PROJECT = "apiVersion: kargo.akuity.io/v1alpha1\nkind: Project\nmetadata:\n  name: kept\n"
-OURS = ("DRAYAGE_", "PREFECT_")
 
 
 @dataclass
@@ -43,13 +42,7 @@ class Up:
         """What another terminal is told to set, as a shell would."""
         await self.said("export PREFECT_API_URL")
         await asyncio.sleep(0.5)
-        script = "\n".join(line for line in self.lines if line.strip().startswith("export "))
-        shell = await asyncio.create_subprocess_exec(
-            *("sh", "-c", f"{script}\nenv -0"), stdout=asyncio.subprocess.PIPE, env={"PATH": os.environ["PATH"]}
-        )
-        out, _ = await shell.communicate()
-        pairs = (entry.partition("=") for entry in out.decode().split("\0") if entry)
-        return {name: value for name, _, value in pairs if name.startswith(OURS)}
+        return await asyncio.to_thread(exported, self.lines)
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> float:
         """Ask it to end; how long that took."""
@@ -60,14 +53,7 @@ class Up:
 
     def running(self) -> dict[int, str]:
         """Every process that was told about this home, by number."""
-        found = {}
-        for path in Path("/proc").glob("[0-9]*"):
-            try:
-                if f"DRAYAGE_HOME={self.home}\0".encode() in (path / "environ").read_bytes() + b"\0":
-                    found[int(path.name)] = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            except OSError:
-                continue
-        return {pid: command for pid, command in found.items() if command}
+        return processes_of(self.home)
 
     def worker(self) -> int:
         """The worker's number; 0 when there is none."""

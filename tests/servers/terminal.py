@@ -16,10 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+OURS = ("DRAYAGE_", "PREFECT_")
+"""How the names of our variables begin."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,27 @@ async def done(*arguments: str, **options: Any) -> Ended:
     ended = await drayage(*arguments, **options)
     assert ended.code == 0, ended.err
     return ended
+
+
+def exported(printed: Iterable[str]) -> dict[str, str]:
+    """What another terminal has set once a person copied the lines there that begin with `export`."""
+    script = "\n".join(line for line in printed if line.strip().startswith("export "))
+    command = ["sh", "-c", f"{script}\nenv -0"]
+    shell = subprocess.run(command, env={"PATH": os.environ["PATH"]}, capture_output=True, check=True, timeout=30)
+    pairs = (entry.partition("=") for entry in shell.stdout.decode().split("\0") if entry)
+    return {name: value for name, _, value in pairs if name.startswith(OURS)}
+
+
+def processes_of(home: Path) -> dict[int, str]:
+    """The commands of all processes that were told about a home, by number."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"DRAYAGE_HOME={home}\0".encode() in (path / "environ").read_bytes() + b"\0":
+                found[int(path.name)] = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+    return {pid: command for pid, command in found.items() if command}
 
 
 async def _afresh(arguments: tuple[str, ...], stdin: str, env: Mapping[str, str], seconds: float) -> Ended:
