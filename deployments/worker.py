@@ -10,11 +10,14 @@ import gc
 import importlib
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
 import anyio
 import anyio.abc
+import prefect.flow_engine
 from prefect._flow_run_suspension import mark_flow_run_suspension_requested
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -31,7 +34,6 @@ from prefect.flows import Flow
 from prefect.settings import PREFECT_WORKER_QUERY_SECONDS, temporary_settings
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
-from deployments.lighter_engine import lighten
 from deployments.run_loop import RunLoop
 from flows.health_watch import watch_health
 
@@ -100,7 +102,7 @@ class DrayageWorker(BaseWorker[DrayageConfiguration, BaseVariables, DrayageWorke
     async def setup(self) -> None:
         """Start the loop for the runs, and watch for cancellations."""
         gc.freeze()  # what is loaded by now stays: looking through it again takes longer than many a sweep's query
-        lighten()
+        prefect.flow_engine.observe_flow_run_suspension = _observed_here  # type: ignore[attr-defined]
         self._runs = RunLoop()
         self._runs.keep(watch_health(f"{self.name}/{uuid4()}"))
         await super().setup()
@@ -201,6 +203,16 @@ class DrayageWorker(BaseWorker[DrayageConfiguration, BaseVariables, DrayageWorke
         parent = (await self.client.read_task_run(subflow_run.parent_task_run_id)).flow_run_id
         assert parent is not None
         return parent
+
+
+@contextmanager
+def _observed_here(*_: Any, **__: Any) -> Iterator[None]:
+    """Leave it to the worker's one look at all its runs to see that a person suspended one.
+
+    Prefect has a thread with a loop, a client, a connection and a poll for each run, and the loop of all runs stands
+    still until those are there.
+    """
+    yield
 
 
 _quiet_ends = QuietEnds()
